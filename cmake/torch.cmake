@@ -1,0 +1,152 @@
+# Interface target retort_torch: LibTorch's headers, libraries and flags.
+#
+# Where LibTorch comes from, first hit: CMAKE_PREFIX_PATH (the user's own), the private environment
+# that tools/setup.sh fills, a Python with torch on PATH. find_package(Torch) is not used: it switches
+# the CUDA language on and fails without a toolkit, and a CPU build needs two libraries only.
+if(NOT RETORT_TORCH)
+  set(RETORT_WITH_CUDA OFF)
+  message(STATUS "LibTorch: off (base, tasks, sandbox, rewards only)")
+  return()
+endif()
+
+# Sets `out` to the folder that holds include/ATen and lib/libtorch_cpu.so, or to nothing.
+function(retort_find_torch_root out)
+  set(candidates "")
+  foreach(prefix IN LISTS CMAKE_PREFIX_PATH)
+    # As `torch.utils.cmake_prefix_path` gives it (…/torch/share/cmake), …/share/cmake/Torch, or
+    # the root itself.
+    list(APPEND candidates "${prefix}" "${prefix}/../.." "${prefix}/../../..")
+  endforeach()
+  file(GLOB wheel "${PROJECT_SOURCE_DIR}/.retort/env/lib/python3*/site-packages/torch"
+       "${PROJECT_SOURCE_DIR}/.retort/env/site-packages/torch")
+  list(APPEND candidates ${wheel})
+  foreach(candidate IN LISTS candidates)
+    if(EXISTS "${candidate}/include/ATen/core/Tensor.h" AND EXISTS "${candidate}/lib/libtorch_cpu.so")
+      get_filename_component(candidate "${candidate}" REALPATH)
+      set(${out} "${candidate}" PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  find_program(RETORT_PYTHON NAMES python3)
+  mark_as_advanced(RETORT_PYTHON)
+  if(RETORT_PYTHON)
+    execute_process(
+      COMMAND "${RETORT_PYTHON}" -c
+              "import importlib.util as u; print(u.find_spec('torch').submodule_search_locations[0])"
+      OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE status)
+    if(status EQUAL 0 AND EXISTS "${found}/lib/libtorch_cpu.so")
+      set(${out} "${found}" PARENT_SCOPE)
+      return()
+    endif()
+  endif()
+  set(${out} "" PARENT_SCOPE)
+endfunction()
+
+if(NOT RETORT_TORCH_ROOT OR NOT EXISTS "${RETORT_TORCH_ROOT}/lib/libtorch_cpu.so")
+  retort_find_torch_root(found_root)
+  if(NOT found_root)
+    message(FATAL_ERROR "LibTorch not found; run tools/setup.sh, or point CMAKE_PREFIX_PATH at one, "
+                        "or build the half without it: -DRETORT_TORCH=OFF")
+  endif()
+  set(RETORT_TORCH_ROOT "${found_root}" CACHE PATH "Folder with LibTorch's include/ and lib/" FORCE)
+endif()
+set(torch_lib "${RETORT_TORCH_ROOT}/lib")
+set(torch_include "${RETORT_TORCH_ROOT}/include")
+
+file(STRINGS "${torch_include}/torch/headeronly/version.h" version_lines
+     REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+if(NOT version_lines)
+  file(STRINGS "${torch_include}/torch/csrc/api/include/torch/version.h" version_lines
+       REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+endif()
+string(REGEX REPLACE "[^0-9;]" "" version_numbers "${version_lines}")
+string(REPLACE ";" "." RETORT_TORCH_VERSION "${version_numbers}")
+if(RETORT_TORCH_VERSION VERSION_LESS 2.11)
+  message(FATAL_ERROR "LibTorch ${RETORT_TORCH_VERSION} in ${RETORT_TORCH_ROOT}; 2.11 or newer is "
+                      "needed")
+endif()
+
+# LibTorch ships copies of other projects' headers (fmt among them) beside its own. Only its own are
+# made visible, so that <fmt/core.h> is the one whose library is linked.
+set(torch_view "${PROJECT_BINARY_DIR}/torch_include")
+file(MAKE_DIRECTORY "${torch_view}")
+foreach(part ATen c10 caffe2 torch)
+  if(EXISTS "${torch_include}/${part}")
+    file(CREATE_LINK "${torch_include}/${part}" "${torch_view}/${part}" SYMBOLIC)
+  endif()
+endforeach()
+
+add_library(retort_torch INTERFACE)
+target_include_directories(retort_torch SYSTEM INTERFACE "${torch_view}")
+target_compile_definitions(retort_torch INTERFACE AT_PER_OPERATOR_HEADERS _GLIBCXX_USE_CXX11_ABI=1)
+target_link_libraries(retort_torch INTERFACE "${torch_lib}/libtorch_cpu.so" "${torch_lib}/libc10.so")
+
+# CUDA: a driver that answers, and a LibTorch whose CUDA half finds all its libraries.
+set(RETORT_WITH_CUDA OFF)
+if(NOT RETORT_CUDA STREQUAL "OFF")
+  set(reason "")
+  if(NOT EXISTS "${torch_lib}/libtorch_cuda.so")
+    set(reason "this LibTorch has no libtorch_cuda.so")
+  endif()
+  if(NOT reason AND RETORT_CUDA STREQUAL "AUTO")
+    execute_process(COMMAND nvidia-smi -L RESULT_VARIABLE driver OUTPUT_QUIET ERROR_QUIET)
+    if(NOT driver EQUAL 0)
+      set(reason "no NVIDIA driver answers")
+    endif()
+  endif()
+  if(NOT reason)
+    execute_process(COMMAND ldd "${torch_lib}/libtorch_cuda.so" OUTPUT_VARIABLE needed ERROR_QUIET)
+    string(REGEX MATCH "[^\n\t ]+ => not found" missing "${needed}")
+    if(missing)
+      set(reason "libtorch_cuda.so: ${missing}")
+    endif()
+  endif()
+  if(NOT reason)
+    set(RETORT_WITH_CUDA ON)
+  elseif(RETORT_CUDA STREQUAL "AUTO")
+    message(STATUS "CUDA: off (${reason})")
+  else()
+    message(FATAL_ERROR "RETORT_CUDA=ON: ${reason}")
+  endif()
+endif()
+if(RETORT_WITH_CUDA)
+  # Nothing refers to libtorch_cuda by symbol; it registers itself when loaded.
+  target_link_libraries(retort_torch INTERFACE
+    -Wl,--no-as-needed "${torch_lib}/libtorch_cuda.so" -Wl,--as-needed "${torch_lib}/libc10_cuda.so")
+  target_compile_definitions(retort_torch INTERFACE RETORT_CUDA=1)
+  # ATen/cuda/*.h include the CUDA runtime's headers.
+  get_filename_component(torch_site "${RETORT_TORCH_ROOT}/.." REALPATH)
+  find_path(RETORT_CUDA_INCLUDE cuda_runtime_api.h
+            HINTS "${torch_site}/nvidia/cu13/include" /usr/local/cuda/include ENV CUDA_HOME
+            PATH_SUFFIXES include)
+  mark_as_advanced(RETORT_CUDA_INCLUDE)
+  if(RETORT_CUDA_INCLUDE)
+    target_include_directories(retort_torch SYSTEM INTERFACE "${RETORT_CUDA_INCLUDE}")
+  endif()
+  message(STATUS "CUDA: on")
+endif()
+message(STATUS "LibTorch: ${RETORT_TORCH_VERSION} in ${RETORT_TORCH_ROOT}")
+
+# One slim precompiled header for every target that uses LibTorch. Same flags everywhere, or the
+# compiler refuses it.
+if(RETORT_PCH)
+  file(WRITE "${PROJECT_BINARY_DIR}/retort_torch_pch.cpp.new" "// Carries the precompiled header.\n")
+  file(COPY_FILE "${PROJECT_BINARY_DIR}/retort_torch_pch.cpp.new"
+       "${PROJECT_BINARY_DIR}/retort_torch_pch.cpp" ONLY_IF_DIFFERENT)
+  add_library(retort_torch_pch OBJECT "${PROJECT_BINARY_DIR}/retort_torch_pch.cpp")
+  target_link_libraries(retort_torch_pch PRIVATE retort_torch)
+  target_include_directories(retort_torch_pch PRIVATE "${PROJECT_SOURCE_DIR}")
+  # -fpch-preprocess is what ccache asks for.
+  target_compile_options(retort_torch_pch PRIVATE -fpch-preprocess)
+  target_precompile_headers(retort_torch_pch PRIVATE
+    <cstdint> <memory> <optional> <span> <string> <string_view> <utility> <vector>
+    <ATen/core/Tensor.h>)
+endif()
+
+# Compiles the files of `target` with the shared header.
+function(retort_use_torch_pch target)
+  if(RETORT_PCH)
+    target_precompile_headers(${target} REUSE_FROM retort_torch_pch)
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
+  endif()
+endfunction()
