@@ -12,7 +12,8 @@ endif()
 # Sets `out` to the folder that holds include/ATen and lib/libtorch_cpu.so, or to nothing.
 function(retort_find_torch_root out)
   set(candidates "")
-  foreach(prefix IN LISTS CMAKE_PREFIX_PATH)
+  string(REPLACE ":" ";" from_environment "$ENV{CMAKE_PREFIX_PATH}")
+  foreach(prefix IN LISTS CMAKE_PREFIX_PATH from_environment)
     # As `torch.utils.cmake_prefix_path` gives it (…/torch/share/cmake), …/share/cmake/Torch, or
     # the root itself.
     list(APPEND candidates "${prefix}" "${prefix}/../.." "${prefix}/../../..")
@@ -42,23 +43,20 @@ function(retort_find_torch_root out)
   set(${out} "" PARENT_SCOPE)
 endfunction()
 
-if(NOT RETORT_TORCH_ROOT OR NOT EXISTS "${RETORT_TORCH_ROOT}/lib/libtorch_cpu.so")
-  retort_find_torch_root(found_root)
-  if(NOT found_root)
-    message(FATAL_ERROR "LibTorch not found; run tools/setup.sh, or point CMAKE_PREFIX_PATH at one, "
-                        "or build the half without it: -DRETORT_TORCH=OFF")
-  endif()
-  set(RETORT_TORCH_ROOT "${found_root}" CACHE PATH "Folder with LibTorch's include/ and lib/" FORCE)
+retort_find_torch_root(RETORT_TORCH_ROOT)
+if(NOT RETORT_TORCH_ROOT)
+  message(FATAL_ERROR "LibTorch not found; run tools/setup.sh, or point CMAKE_PREFIX_PATH at one, "
+                      "or build the half without it: -DRETORT_TORCH=OFF")
 endif()
 set(torch_lib "${RETORT_TORCH_ROOT}/lib")
 set(torch_include "${RETORT_TORCH_ROOT}/include")
 
-file(STRINGS "${torch_include}/torch/headeronly/version.h" version_lines
-     REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
-if(NOT version_lines)
-  file(STRINGS "${torch_include}/torch/csrc/api/include/torch/version.h" version_lines
-       REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
+set(version_file "${torch_include}/torch/headeronly/version.h")
+if(NOT EXISTS "${version_file}")
+  # Its place before 2.10.
+  set(version_file "${torch_include}/torch/csrc/api/include/torch/version.h")
 endif()
+file(STRINGS "${version_file}" version_lines REGEX "#define TORCH_VERSION_(MAJOR|MINOR|PATCH) ")
 string(REGEX REPLACE "[^0-9;]" "" version_numbers "${version_lines}")
 string(REPLACE ";" "." RETORT_TORCH_VERSION "${version_numbers}")
 if(RETORT_TORCH_VERSION VERSION_LESS 2.11)
@@ -72,6 +70,7 @@ set(torch_view "${PROJECT_BINARY_DIR}/torch_include")
 file(MAKE_DIRECTORY "${torch_view}")
 foreach(part ATen c10 caffe2 torch)
   if(EXISTS "${torch_include}/${part}")
+    file(REMOVE "${torch_view}/${part}")
     file(CREATE_LINK "${torch_include}/${part}" "${torch_view}/${part}" SYMBOLIC)
   endif()
 endforeach()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154
+# shellcheck disable=SC2034
 # The steps of tools/setup.sh. Sourced; `root` is the checkout. Everything is made beside its place and
 # renamed into it, so a set-up that was cut off leaves nothing half done.
 

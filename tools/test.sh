@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/build_steps.sh"
 configure
 fresh=no
 [ -f "$build/.ninja_log" ] || fresh=yes
-build_targets
+build_targets all
 if [ "$fresh" = yes ]; then
   "$root/tools/slow_files.sh" "$build"
 fi

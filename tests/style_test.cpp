@@ -1,0 +1,183 @@
+// Rules of style that a machine can check, and the proof that each check sees a violation.
+#include "tests/source_tree.h"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace retort::tests {
+namespace {
+
+constexpr size_t kMaxLines = 600;
+
+// Files that are data in the form of code, exempt from the line limit.
+const std::set<std::string> kTables = {};
+
+const std::vector<std::string> kCode = {".h", ".cpp", ".cu", ".cuh"};
+
+bool is_test(const SourceFile& file) {
+  return top_folder(file.path) == "tests" || file.path.ends_with("_test.cpp");
+}
+
+// A name that says nothing about what is inside.
+std::vector<std::string> grab_bags(const std::vector<SourceFile>& files) {
+  static const std::regex kWord("(^|[/_.])(utils?|commons?|helpers?|managers?|misc)([/_.]|$)");
+  std::vector<std::string> found;
+  for (const SourceFile& file : files) {
+    if (std::regex_search(file.path, kWord)) found.push_back(file.path + ": name the thing");
+  }
+  return found;
+}
+
+std::vector<std::string> long_files(const std::vector<SourceFile>& files) {
+  std::vector<std::string> found;
+  for (const SourceFile& file : files) {
+    const size_t lines = split_lines(file.text).size();
+    if (lines > kMaxLines && !is_test(file) && !kTables.contains(file.path)) {
+      found.push_back(file.path + ": " + std::to_string(lines) + " lines; at most " +
+                      std::to_string(kMaxLines));
+    }
+  }
+  return found;
+}
+
+// The C library picks its variants of these by processor, so their last bit differs between
+// machines. base/exact_math.h has ours. References in double precision (`_ref.cpp`) and tests may
+// use them.
+std::vector<std::string> raw_libm(const std::vector<SourceFile>& files) {
+  static const std::set<std::string> kFolders = {"kernels", "policy", "rollout", "learner"};
+  static const std::regex kCall(
+      R"((^|[^A-Za-z0-9_.>:])(std::|::)?(exp|exp2|expm1|log|log2|log10|log1p|sin|cos|tan|sinh|cosh|tanh|pow|powi|erf|atan|cbrt)[fl]?\s*\()");
+  std::vector<std::string> found;
+  for (const SourceFile& file : files) {
+    if (!kFolders.contains(top_folder(file.path)) || is_test(file)) continue;
+    if (file.path.ends_with("_ref.cpp") || file.path.ends_with(".cu")) continue;
+    const auto lines = split_lines(blank_comments_and_literals(file.text));
+    for (size_t i = 0; i < lines.size(); ++i) {
+      if (lines[i].find('(') != std::string::npos && std::regex_search(lines[i], kCall)) {
+        found.push_back(file.path + ":" + std::to_string(i + 1) + ": the C library's function; " +
+                        "base/exact_math.h has ours");
+      }
+    }
+  }
+  return found;
+}
+
+// Random numbers that differ between libraries, and heavy headers that every includer would pay
+// for.
+std::vector<std::string> forbidden_includes(const std::vector<SourceFile>& files) {
+  static const std::regex kRandom(R"(^\s*#\s*include\s*<(random|cstdlib_rand)>)");
+  static const std::regex kHeavy(
+      R"(^\s*#\s*include\s*<(toml\+\+/.*|nlohmann/json\.hpp|spdlog/.*|CLI/.*|pcre2\.h|sqlite3\.h|regex|iostream)>)");
+  std::vector<std::string> found;
+  for (const SourceFile& file : files) {
+    const auto lines = split_lines(file.text);
+    for (size_t i = 0; i < lines.size(); ++i) {
+      if (lines[i].find("include") == std::string::npos) continue;
+      const std::string place = file.path + ":" + std::to_string(i + 1) + ": ";
+      if (std::regex_search(lines[i], kRandom)) {
+        found.push_back(place + "<random> differs between libraries; base/rng.h has ours");
+      }
+      if (file.path.ends_with(".h") && std::regex_search(lines[i], kHeavy)) {
+        found.push_back(place + "include it in a .cpp only");
+      }
+    }
+  }
+  return found;
+}
+
+std::vector<std::string> headers_without_pragma_once(const std::vector<SourceFile>& files) {
+  std::vector<std::string> found;
+  for (const SourceFile& file : files) {
+    if (file.path.ends_with(".h") && file.text.find("#pragma once") == std::string::npos) {
+      found.push_back(file.path + ": #pragma once is missing");
+    }
+  }
+  return found;
+}
+
+std::vector<std::string> unfinished(const std::vector<SourceFile>& files) {
+  static const std::regex kMark(R"(\b(TO)(DO)\b|\bFIX(ME)\b|\bXX(X)\b)");
+  std::vector<std::string> found;
+  for (const SourceFile& file : files) {
+    const auto lines = split_lines(file.text);
+    for (size_t i = 0; i < lines.size(); ++i) {
+      if (std::regex_search(lines[i], kMark)) {
+        found.push_back(file.path + ":" + std::to_string(i + 1) +
+                        ": unfinished work; file an issue");
+      }
+    }
+  }
+  return found;
+}
+
+void expect_none(const std::vector<std::string>& found) {
+  for (const std::string& violation : found) ADD_FAILURE() << violation;
+}
+
+TEST(Style, TheTreeFollowsTheRules) {
+  const auto code = read_tree(".", kCode);
+  ASSERT_GT(code.size(), 5U) << "run from the root of the sources";
+  expect_none(long_files(code));
+  expect_none(raw_libm(code));
+  expect_none(forbidden_includes(code));
+  expect_none(headers_without_pragma_once(code));
+  expect_none(unfinished(code));
+  expect_none(grab_bags(read_tree(".", {""})));
+}
+
+TEST(Style, GrabBagsAreSeen) {
+  EXPECT_EQ(grab_bags({{"base/utils.h", ""}}).size(), 1U);
+  EXPECT_EQ(grab_bags({{"rollout/common/a.h", ""}}).size(), 1U);
+  EXPECT_EQ(grab_bags({{"rollout/cache_manager.h", ""}}).size(), 1U);
+  EXPECT_EQ(grab_bags({{"base/units.h", ""}, {"tasks/commonplace.h", ""}}).size(), 0U);
+}
+
+TEST(Style, LongFilesAreSeen) {
+  std::string text;
+  for (size_t i = 0; i < kMaxLines; ++i) text += "int x;\n";
+  EXPECT_EQ(long_files({{"base/a.cpp", text}}).size(), 0U);
+  text += "int y;\n";
+  EXPECT_EQ(long_files({{"base/a.cpp", text}}).size(), 1U);
+  EXPECT_EQ(long_files({{"kernels/gemm/gemm_test.cpp", text}, {"tests/a.cpp", text}}).size(), 0U);
+}
+
+TEST(Style, TheCLibrarysFunctionsAreSeen) {
+  const auto seen = [](const std::string& path, const std::string& line) {
+    return raw_libm({{path, line}}).size();
+  };
+  EXPECT_EQ(seen("kernels/a/a_cpu.cpp", "x = std::exp(y);"), 1U);
+  EXPECT_EQ(seen("learner/schedule.cpp", "return 1 - cosf (y);"), 1U);
+  EXPECT_EQ(seen("policy/rotary.h", "::pow(a, b)"), 1U);
+  EXPECT_EQ(seen("policy/rotary.cpp", "x = exact::pow(a, b);"), 0U);
+  EXPECT_EQ(seen("policy/rotary.cpp", "x = t.exp() + p->log();"), 0U);
+  EXPECT_EQ(seen("policy/rotary.cpp", "// std::exp(x)\nauto s = \"exp(x)\"; float my_exp(float);"),
+            0U);
+  EXPECT_EQ(seen("kernels/a/a_ref.cpp", "x = std::exp(y);"), 0U);
+  EXPECT_EQ(seen("tasks/a.cpp", "x = std::exp(y);"), 0U);
+}
+
+TEST(Style, ForbiddenIncludesAreSeen) {
+  EXPECT_EQ(forbidden_includes({{"base/a.cpp", "#include <random>\n"}}).size(), 1U);
+  EXPECT_EQ(forbidden_includes({{"base/a.h", "#include <nlohmann/json.hpp>\n"}}).size(), 1U);
+  EXPECT_EQ(forbidden_includes({{"base/a.h", "#include <nlohmann/json_fwd.hpp>\n"}}).size(), 0U);
+  EXPECT_EQ(forbidden_includes({{"base/a.cpp", "#include <nlohmann/json.hpp>\n"}}).size(), 0U);
+}
+
+TEST(Style, OtherMarksAreSeen) {
+  EXPECT_EQ(headers_without_pragma_once({{"base/a.h", "int x;\n"}}).size(), 1U);
+  EXPECT_EQ(unfinished({{"base/a.h", std::string("// TO") + "DO: later\n"}}).size(), 1U);
+}
+
+TEST(Style, CommentsAndLiteralsAreBlanked) {
+  EXPECT_EQ(blank_comments_and_literals("a /* b */ c // d\ne"), "a         c     \ne");
+  EXPECT_EQ(blank_comments_and_literals(R"(f("x\"y", 'z'))"), R"(f("    ", ' '))");
+  EXPECT_EQ(blank_comments_and_literals("1'000 + g(1)"), "1'000 + g(1)");
+  EXPECT_EQ(blank_comments_and_literals("a R\"x(q\")x\" b").find('q'), std::string::npos);
+}
+
+}  // namespace
+}  // namespace retort::tests

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# tools/tidy.sh [FILE…]   clang-tidy over the half that needs no LibTorch (or over the files named).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+command -v clang-tidy >/dev/null || {
+  echo "tidy: clang-tidy is missing; as root: apt-get install -y clang-tidy" >&2
+  exit 3
+}
+tools/setup.sh
+PATH="$PWD/.retort/env/bin:$PATH" cmake --preset no-torch -DRETORT_CCACHE=OFF >/dev/null
+files=("$@")
+if [ ${#files[@]} -eq 0 ]; then
+  mapfile -t files < <(sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' build-no-torch/compile_commands.json |
+    sort -u)
+fi
+printf '%s\0' "${files[@]}" |
+  xargs -0 -n 1 -P "$(nproc)" clang-tidy -p build-no-torch --quiet
