@@ -3,8 +3,9 @@
 # Folders whose headers show tensors: whoever links one of them links LibTorch.
 set(RETORT_TORCH_FOLDERS kernels policy rollout learner)
 
-# Translates names of DEPS into targets: a folder's name is that folder's library, `torch` is
-# LibTorch, any other name is a library of cmake/dependencies.cmake.
+# Translates names of DEPS into targets: a folder's name (or the name of a library that a folder has
+# made for a part of itself) is that library, `torch` is LibTorch, any other name is a library of
+# cmake/dependencies.cmake.
 function(retort_resolve_deps out out_torch)
   set(targets "")
   set(uses_torch FALSE)
@@ -19,6 +20,8 @@ function(retort_resolve_deps out out_torch)
       if(dep IN_LIST RETORT_TORCH_FOLDERS)
         set(uses_torch TRUE)
       endif()
+    elseif(TARGET retort_${dep})
+      list(APPEND targets retort_${dep})
     elseif(dep MATCHES "^(base|kernels|tasks|sandbox|policy|rewards|rollout|learner)$")
       message(STATUS "DEPS ${dep}: not built here")
       if(dep IN_LIST RETORT_TORCH_FOLDERS)
