@@ -1,0 +1,34 @@
+#pragma once
+// The contract of a reward: a rule that judges one completion of one task.
+#include "base/record/task.h"
+#include "tasks/verifier.h"
+
+#include <string>
+#include <vector>
+
+namespace retort {
+
+// A question whose verdict is known: what a reward is tested with before a run relies on it.
+struct KnownAnswer {
+  std::string what;  // "a worked answer"
+  Task task;
+  Completion completion;
+  Outcome outcome = Outcome::kValue;
+  double score = 0;  // looked at when outcome is kValue
+};
+
+// Has no state after construction; score() is called from several threads at once and is a function
+// of its arguments. A score is in [0, 1].
+class Reward {
+ public:
+  virtual ~Reward() = default;
+
+  // Never throws for what a policy or a task file may contain: an answer that is wrong is {kValue,
+  // 0}, a gold answer that cannot be read is kVerifierError with the reason, never a guess.
+  virtual Judgement score(const Task& task, const Completion& completion) const = 0;
+
+  // Right, wrong and unreadable ones, under the options this reward was made with.
+  virtual std::vector<KnownAnswer> known_answers() const = 0;
+};
+
+}  // namespace retort
