@@ -125,27 +125,3 @@ if(RETORT_WITH_CUDA)
   message(STATUS "CUDA: on")
 endif()
 message(STATUS "LibTorch: ${RETORT_TORCH_VERSION} in ${RETORT_TORCH_ROOT}")
-
-# One slim precompiled header for every target that uses LibTorch. Same flags everywhere, or the
-# compiler refuses it.
-if(RETORT_PCH)
-  file(WRITE "${PROJECT_BINARY_DIR}/retort_torch_pch.cpp.new" "// Carries the precompiled header.\n")
-  file(COPY_FILE "${PROJECT_BINARY_DIR}/retort_torch_pch.cpp.new"
-       "${PROJECT_BINARY_DIR}/retort_torch_pch.cpp" ONLY_IF_DIFFERENT)
-  add_library(retort_torch_pch OBJECT "${PROJECT_BINARY_DIR}/retort_torch_pch.cpp")
-  target_link_libraries(retort_torch_pch PRIVATE retort_torch)
-  target_include_directories(retort_torch_pch PRIVATE "${PROJECT_SOURCE_DIR}")
-  # -fpch-preprocess is what ccache asks for.
-  target_compile_options(retort_torch_pch PRIVATE -fpch-preprocess)
-  target_precompile_headers(retort_torch_pch PRIVATE
-    <cstdint> <memory> <optional> <span> <string> <string_view> <utility> <vector>
-    <ATen/core/Tensor.h>)
-endif()
-
-# Compiles the files of `target` with the shared header.
-function(retort_use_torch_pch target)
-  if(RETORT_PCH)
-    target_precompile_headers(${target} REUSE_FROM retort_torch_pch)
-    target_compile_options(${target} PRIVATE -fpch-preprocess)
-  endif()
-endfunction()

@@ -37,7 +37,7 @@ std::vector<std::string> names_of(std::string_view cell) {
 }
 
 // Everything between back quotes.
-std::vector<std::string> quoted(std::string_view cell) {
+std::vector<std::string> between_back_quotes(std::string_view cell) {
   std::vector<std::string> parts;
   for (size_t open = cell.find('`'); open != std::string_view::npos; open = cell.find('`')) {
     const size_t close = cell.find('`', open + 1);
@@ -63,7 +63,7 @@ TorchRule parse_torch_rule(std::string_view cell, const std::map<std::string, To
   while (true) {
     const size_t semicolon = cell.find(';');
     const std::string part = trim(cell.substr(0, semicolon));
-    std::vector<std::string> names = quoted(part);
+    std::vector<std::string> names = between_back_quotes(part);
     const bool is_header_part = part.find(" at most ") != std::string::npos;
     if (is_header_part && part.starts_with("headers") && !names.empty()) {
       rule.header_endings.insert(".h");
