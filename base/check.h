@@ -1,6 +1,6 @@
 #pragma once
-// RT_CHECK*: an invariant of ours. A failure prints the expression, both values and file:line, ends the
-// command with exit code 1, and is never the user's mistake (that is UserError, base/error.h).
+// RT_CHECK*: an invariant of ours. A failure prints the expression, both values and file:line, ends
+// the command with exit code 1, and is never the user's mistake (that is UserError, base/error.h).
 //
 //   RT_CHECK_EQ(rows, weights.rows) << "head of layer " << layer;
 #include <sstream>
@@ -49,14 +49,15 @@ struct Raise {
 }  // namespace check_detail
 }  // namespace retort
 
-#define RT_CHECK(condition)                                                                \
-  (condition) ? (void)0                                                                    \
-              : ::retort::check_detail::Raise() & ::retort::check_detail::Message(__FILE__, \
-                                                                                  __LINE__, #condition)
-#define RT_CHECK_OP_(op, a, b)                                                              \
-  ((a)op(b)) ? (void)0                                                                      \
-             : ::retort::check_detail::Raise() &                                            \
-                   ::retort::check_detail::Message(__FILE__, __LINE__, #a " " #op " " #b, (a), (b))
+#define RT_CHECK(condition)                       \
+  (condition) ? (void)0                           \
+              : ::retort::check_detail::Raise() & \
+                    ::retort::check_detail::Message(__FILE__, __LINE__, #condition)
+#define RT_CHECK_OP_(op, a, b)            \
+  ((a)op(b))                              \
+      ? (void)0                           \
+      : ::retort::check_detail::Raise() & \
+            ::retort::check_detail::Message(__FILE__, __LINE__, #a " " #op " " #b, (a), (b))
 #define RT_CHECK_EQ(a, b) RT_CHECK_OP_(==, a, b)
 #define RT_CHECK_NE(a, b) RT_CHECK_OP_(!=, a, b)
 #define RT_CHECK_LT(a, b) RT_CHECK_OP_(<, a, b)

@@ -1,11 +1,11 @@
 #include "base/config.h"
 
-#include <algorithm>
-#include <limits>
-
 #include "base/check.h"
 #include "base/error.h"
 #include "base/number.h"
+
+#include <algorithm>
+#include <limits>
 
 namespace retort::config {
 namespace {
@@ -30,8 +30,9 @@ void assign_integer(Integer& out, const Value& value, const Check& check, const 
   constexpr auto kLow = static_cast<int64_t>(std::numeric_limits<Integer>::min());
   constexpr auto kHigh = static_cast<int64_t>(std::numeric_limits<Integer>::max());
   if (*number < kLow || *number > kHigh)
-    throw UserError(place.text(), got,
-                    "set it to a value from " + std::to_string(kLow) + " to " + std::to_string(kHigh));
+    throw UserError(
+        place.text(), got,
+        "set it to a value from " + std::to_string(kLow) + " to " + std::to_string(kHigh));
   out = static_cast<Integer>(*number);
 }
 
@@ -86,7 +87,8 @@ void assign(std::string& out, const Value& value, const Check& check, const Plac
   if (text == nullptr && value.bare.empty()) fail_type(value, "a text in quotes", check, place);
   const std::string& content = text != nullptr ? *text : value.bare;
   if (!check.allows(content))
-    throw UserError(place.text(), "got " + to_toml(Value{content}) + did_you_mean(content, check.names()),
+    throw UserError(place.text(),
+                    "got " + to_toml(Value{content}) + did_you_mean(content, check.names()),
                     "set it to " + check.range());
   out = content;
 }
@@ -108,11 +110,13 @@ const Table& expect_table(const Value& value, const Place& place) {
 const List& expect_list(const Value& value, const std::string& item_type, const Place& place) {
   const auto* list = std::get_if<List>(&value.data);
   if (list == nullptr)
-    throw UserError(place.text(), "got " + describe(value), "set it to a list of " + item_type + ", [a, b]");
+    throw UserError(place.text(), "got " + describe(value),
+                    "set it to a list of " + item_type + ", [a, b]");
   return *list;
 }
 
-void fail_unknown_key(const Place& section, const std::string& key, const std::vector<std::string>& known) {
+void fail_unknown_key(const Place& section, const std::string& key,
+                      const std::vector<std::string>& known) {
   throw UserError(section.child(key).text(), "unknown key" + did_you_mean(key, known),
                   "known here: " + join(known));
 }
@@ -125,8 +129,9 @@ std::vector<std::string> Binder::names() const {
 
 void Binder::assign_table(const Table& table, const std::string& file) {
   for (const Entry& entry : table) {
-    const auto root = std::find_if(roots_.begin(), roots_.end(),
-                                   [&](const Root& candidate) { return candidate.name == entry.key; });
+    const auto root = std::find_if(roots_.begin(), roots_.end(), [&](const Root& candidate) {
+      return candidate.name == entry.key;
+    });
     const Place place = Place{file, ""}.child(entry.key);
     if (root == roots_.end())
       throw UserError(place.text(), "unknown section" + did_you_mean(entry.key, names()),
@@ -152,7 +157,8 @@ Table Binder::values() const {
 std::string Binder::help() const {
   std::string out;
   for (const Root& root : roots_) {
-    out += (out.empty() ? "[" : "\n[") + root.name + "]" + (root.doc.empty() ? "" : "  " + root.doc) + "\n";
+    out += (out.empty() ? "[" : "\n[") + root.name + "]" +
+           (root.doc.empty() ? "" : "  " + root.doc) + "\n";
     for (const FieldRow& row : root.rows) {
       out += "  " + row.key + " = " + row.default_ + "   (" + row.type;
       if (!row.range.empty()) out += ", " + row.range;
@@ -170,8 +176,8 @@ std::string Binder::markdown() const {
     if (!root.doc.empty()) out += root.doc + "\n\n";
     out += "| key | type | default | range | unit | meaning |\n|---|---|---|---|---|---|\n";
     for (const FieldRow& row : root.rows)
-      out += "| `" + cell(row.key) + "` | " + cell(row.type) + " | `" + cell(row.default_) + "` | " +
-             cell(row.range) + " | " + cell(row.unit) + " | " + cell(row.doc) + " |\n";
+      out += "| `" + cell(row.key) + "` | " + cell(row.type) + " | `" + cell(row.default_) +
+             "` | " + cell(row.range) + " | " + cell(row.unit) + " | " + cell(row.doc) + " |\n";
   }
   return out;
 }

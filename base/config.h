@@ -2,14 +2,15 @@
 // Configuration: a field is written once and everything else follows from the list.
 //
 //   #define RETORT_ROLLOUT_FIELDS(X) ...one line per field, each ending in a backslash:
-//     X(int64_t, group_size, 8, at_least(2), "samples", "samples per prompt; the baseline is their mean")
-//     X(std::string, kind, "constant", one_of({"constant", "cosine"}), "", "shape of the schedule")
-//     X(std::vector<double>, betas, (std::vector<double>{0.9, 0.95}), between(0, 1), "", "decay rates")
+//     X(int64_t, group_size, 8, at_least(2), "samples", "samples per prompt; the baseline is their
+//     mean") X(std::string, kind, "constant", one_of({"constant", "cosine"}), "", "shape of the
+//     schedule") X(std::vector<double>, betas, (std::vector<double>{0.9, 0.95}), between(0, 1), "",
+//     "decay rates")
 //   RETORT_CONFIG_STRUCT(RolloutConfig, RETORT_ROLLOUT_FIELDS)
 //
-// X(type, name, default, check, unit, doc). Types: bool, int32_t, int64_t, uint32_t, double, std::string,
-// another configuration struct, and std::vector of any of these but bool (a check then applies to each
-// element). A default with a comma outside parentheses stands in parentheses.
+// X(type, name, default, check, unit, doc). Types: bool, int32_t, int64_t, uint32_t, double,
+// std::string, another configuration struct, and std::vector of any of these but bool (a check then
+// applies to each element). A default with a comma outside parentheses stands in parentheses.
 //
 //   RolloutConfig rollout;
 //   std::vector<RewardConfig> rewards;
@@ -20,6 +21,9 @@
 //   binder.set("rollout.group_size=4");
 //
 // Errors are UserError at `FILE: [rollout.group_size]`, or `[rollout.group_size]` for --set.
+#include "base/config_check.h"
+#include "base/config_value.h"
+
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -27,23 +31,20 @@
 #include <type_traits>
 #include <vector>
 
-#include "base/config_check.h"
-#include "base/config_value.h"
-
 #define RETORT_CONFIG_MEMBER_(type, name, default_, check, unit, doc) type name = default_;
 #define RETORT_CONFIG_VISIT_(type, name, default_, check, unit, doc) \
   visitor(::retort::config::FieldInfo{#name, unit, doc, check}, &Self::name);
-#define RETORT_CONFIG_STRUCT(Name, FIELDS)                    \
-  struct Name {                                               \
-    FIELDS(RETORT_CONFIG_MEMBER_)                             \
-    bool operator==(const Name&) const = default;             \
-    using ConfigStructTag = void;                             \
-    template <class Visitor>                                  \
-    static void visit(Visitor&& visitor) {                    \
+#define RETORT_CONFIG_STRUCT(Name, FIELDS)                      \
+  struct Name {                                                 \
+    FIELDS(RETORT_CONFIG_MEMBER_)                               \
+    bool operator==(const Name&) const = default;               \
+    using ConfigStructTag = void;                               \
+    template <class Visitor>                                    \
+    static void visit(Visitor&& visitor) {                      \
       using namespace ::retort::config; /* at_least, any … */ \
-      using Self = Name;                                      \
-      FIELDS(RETORT_CONFIG_VISIT_)                            \
-    }                                                         \
+      using Self = Name;                                        \
+      FIELDS(RETORT_CONFIG_VISIT_)                              \
+    }                                                           \
   };
 
 namespace retort::config {
@@ -75,7 +76,9 @@ struct Place {
 };
 
 template <class T>
-concept ConfigStruct = requires { typename T::ConfigStructTag; };
+concept ConfigStruct = requires {
+  typename T::ConfigStructTag;
+};
 
 // assign: value into field, checked; value_of: field as a value; type_name: for the documentation.
 void assign(bool& out, const Value& value, const Check& check, const Place& place);
@@ -106,19 +109,21 @@ class Binder {
   // [name] holds the fields of `object`. `doc` is the section's sentence in help and documentation.
   template <ConfigStruct T>
   void section(const std::string& name, T& object, const std::string& doc = "");
-  // name = [{…}, {…}] at the top level, or [[name]] tables. A file or --set replaces the whole list.
+  // name = [{…}, {…}] at the top level, or [[name]] tables. A file or --set replaces the whole
+  // list.
   template <ConfigStruct T>
   void list(const std::string& name, std::vector<T>& objects, const std::string& doc = "");
 
   void apply(const Document& document);
   void set(std::string_view assignment);  // "rollout.group_size=4"
-  // Every value against its check, those that nobody set too; for defaults that a user must replace.
+  // Every value against its check, those that nobody set too; for defaults that a user must
+  // replace.
   void check() const;
 
   Table values() const;
   std::string resolved() const { return to_toml(values()); }  // TOML; reads back to the same values
-  std::string help() const;      // for a terminal
-  std::string markdown() const;  // tables for docs/config.md
+  std::string help() const;                                   // for a terminal
+  std::string markdown() const;                               // tables for docs/config.md
   std::vector<std::string> names() const;
 
  private:

@@ -87,8 +87,8 @@ void add_rows(const std::string& prefix, const T& defaults, std::vector<FieldRow
       add_rows(key, defaults.*member, rows);
     } else {
       rows.push_back({key, type_name(static_cast<const Member*>(nullptr)),
-                      to_toml(value_of(defaults.*member)), field.check.range(), std::string(field.unit),
-                      std::string(field.doc)});
+                      to_toml(value_of(defaults.*member)), field.check.range(),
+                      std::string(field.unit), std::string(field.doc)});
       using Element = typename ListElement<Member>::Type;
       if constexpr (ConfigStruct<Element>) add_rows(key + "[]", Element{}, rows);
     }
@@ -100,7 +100,9 @@ void Binder::section(const std::string& name, T& object, const std::string& doc)
   Root root;
   root.name = name;
   root.doc = doc;
-  root.assign = [&object](const Value& value, const Place& place) { config::assign(object, value, any(), place); };
+  root.assign = [&object](const Value& value, const Place& place) {
+    config::assign(object, value, any(), place);
+  };
   root.value = [&object] { return value_of(object); };
   root.check = [&object, name] {
     T copy;

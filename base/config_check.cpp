@@ -1,9 +1,9 @@
 #include "base/config_check.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/number.h"
+
+#include <algorithm>
 
 namespace retort::config {
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a configuration field may hold. Each check knows its own sentence, which ends an error ("set it to
-// 2 or more") and stands in the documentation.
+// What a configuration field may hold. Each check knows its own sentence, which ends an error ("set
+// it to 2 or more") and stands in the documentation.
 #include <initializer_list>
 #include <limits>
 #include <optional>
@@ -12,7 +12,8 @@ namespace retort::config {
 
 class Check {
  public:
-  // The sentence of the range, "" when everything is allowed: "2 or more", "from 0 to 1", "one of a, b".
+  // The sentence of the range, "" when everything is allowed: "2 or more", "from 0 to 1", "one of
+  // a, b".
   std::string range() const;
   bool allows(double value) const;  // nan is outside every range
   bool allows(std::string_view text) const;

@@ -1,12 +1,12 @@
 // The only file that knows toml++.
-#include <algorithm>
-#include <fstream>
-#include <sstream>
+#include "base/config_value.h"
+#include "base/error.h"
 
 #include <toml++/toml.h>
 
-#include "base/config_value.h"
-#include "base/error.h"
+#include <algorithm>
+#include <fstream>
+#include <sstream>
 
 namespace retort::config {
 namespace {
@@ -22,7 +22,8 @@ Table convert_table(const toml::table& table) {
   for (const auto& [key, node] : table)
     rows.push_back({key.source().begin, {std::string(key.str()), convert(node)}});
   // The library sorts keys by name; errors and `resolved` follow the file.
-  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.at < b.at; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a.at < b.at; });
   Table out;
   for (Row& row : rows) out.push_back(std::move(row.entry));
   return out;
@@ -57,8 +58,8 @@ Document parse_document(std::string_view text, const std::string& file) {
   try {
     return {file, convert_table(toml::parse(text, std::string_view(file)))};
   } catch (const toml::parse_error& error) {
-    throw UserError(file + ":" + std::to_string(error.source().begin.line), one_line(error.description()),
-                    "write it as TOML");
+    throw UserError(file + ":" + std::to_string(error.source().begin.line),
+                    one_line(error.description()), "write it as TOML");
   }
 }
 
@@ -78,7 +79,8 @@ Document read_document(const std::string& file) {
 Table parse_assignment(std::string_view assignment) {
   const std::string whole = "--set " + std::string(assignment);
   const size_t equals = assignment.find('=');
-  if (equals == std::string_view::npos) throw UserError(whole, "has no '='", "write --set section.key=value");
+  if (equals == std::string_view::npos)
+    throw UserError(whole, "has no '='", "write --set section.key=value");
   const std::string_view path = assignment.substr(0, equals);
   const std::string text(assignment.substr(equals + 1));
 
@@ -96,7 +98,8 @@ Table parse_assignment(std::string_view assignment) {
   for (size_t begin = 0; begin <= path.size();) {
     const size_t dot = std::min(path.find('.', begin), path.size());
     keys.emplace_back(path.substr(begin, dot - begin));
-    if (keys.back().empty()) throw UserError(whole, "has an empty key", "write --set section.key=value");
+    if (keys.back().empty())
+      throw UserError(whole, "has an empty key", "write --set section.key=value");
     begin = dot + 1;
   }
   for (size_t i = keys.size(); i > 1; --i) value = {Table{{keys[i - 1], std::move(value)}}};

@@ -1,9 +1,9 @@
 #include "base/config_value.h"
 
+#include "base/number.h"
+
 #include <algorithm>
 #include <cstdio>
-
-#include "base/number.h"
 
 namespace retort::config {
 namespace {
@@ -17,11 +17,21 @@ std::string quote(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
-      case '\r': out += "\\r"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
           char escape[8];
@@ -36,8 +46,9 @@ std::string quote(std::string_view text) {
 }
 
 std::string key_text(const std::string& key) {
-  const bool bare = !key.empty() && key.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                          "0123456789_-") == std::string::npos;
+  const bool bare = !key.empty() && key.find_first_not_of(
+                                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                        "0123456789_-") == std::string::npos;
   return bare ? key : quote(key);
 }
 
@@ -76,7 +87,8 @@ void flatten(const Table& table, const std::string& path, std::vector<Difference
       flatten(*section, key, rows, side);
       continue;
     }
-    auto row = std::find_if(rows.begin(), rows.end(), [&](const Difference& r) { return r.key == key; });
+    auto row =
+        std::find_if(rows.begin(), rows.end(), [&](const Difference& r) { return r.key == key; });
     if (row == rows.end()) row = rows.insert(rows.end(), {key, "", ""});
     *row.*side = to_toml(entry.value);
   }
@@ -87,12 +99,12 @@ void flatten(const Table& table, const std::string& path, std::vector<Difference
 std::string to_toml(const Value& value) {
   return std::visit(
       Overloaded{[](bool v) { return std::string(v ? "true" : "false"); },
-                 [](int64_t v) { return std::to_string(v); },
-                 [](double v) { return shortest(v); },
+                 [](int64_t v) { return std::to_string(v); }, [](double v) { return shortest(v); },
                  [](const std::string& v) { return quote(v); },
                  [](const List& v) {
                    std::string text = "[";
-                   for (size_t i = 0; i < v.size(); ++i) text += (i > 0 ? ", " : "") + to_toml(v[i]);
+                   for (size_t i = 0; i < v.size(); ++i)
+                     text += (i > 0 ? ", " : "") + to_toml(v[i]);
                    return text + "]";
                  },
                  [](const Table& v) {

@@ -1,6 +1,6 @@
 #pragma once
-// What a configuration file or a --set says, before it meets a struct: a small tree of values, and the
-// reader and writer of its TOML text. Errors are UserError.
+// What a configuration file or a --set says, before it meets a struct: a small tree of values, and
+// the reader and writer of its TOML text. Errors are UserError.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -21,8 +21,8 @@ struct Unsupported {  // dates and times of TOML
 
 struct Value {
   std::variant<bool, int64_t, double, std::string, List, Table, Unsupported> data;
-  // The text behind the `=` of a --set that was no quoted string: a text field takes it as it stands, so
-  // that `--set tasks.train=chain_sum:1-6` needs no quotes. "" otherwise.
+  // The text behind the `=` of a --set that was no quoted string: a text field takes it as it
+  // stands, so that `--set tasks.train=chain_sum:1-6` needs no quotes. "" otherwise.
   std::string bare = {};
 
   bool operator==(const Value& other) const { return data == other.data; }
@@ -45,8 +45,8 @@ Document parse_document(std::string_view text, const std::string& file);
 // `section.key=VALUE`, VALUE in TOML syntax or a bare word, as nested tables.
 Table parse_assignment(std::string_view assignment);
 
-// A table as a TOML document: plain values first, then tables as [sections]. parse_document reads back an
-// equal table (up to order).
+// A table as a TOML document: plain values first, then tables as [sections]. parse_document reads
+// back an equal table (up to order).
 std::string to_toml(const Table& table);
 // One value on one line.
 std::string to_toml(const Value& value);

@@ -5,8 +5,8 @@
 namespace retort {
 namespace {
 
-// Damerau-Levenshtein distance with adjacent transpositions (optimal string alignment): a swapped pair
-// of letters is one mistake of a typist, not two.
+// Damerau-Levenshtein distance with adjacent transpositions (optimal string alignment): a swapped
+// pair of letters is one mistake of a typist, not two.
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> before(b.size() + 1), previous(b.size() + 1), row(b.size() + 1);
   for (size_t j = 0; j <= b.size(); ++j) previous[j] = j;

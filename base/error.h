@@ -1,7 +1,7 @@
 #pragma once
-// The user's failures (design: three kinds of failure, never mixed). main() turns them into one line on
-// stderr, `retort: PLACE: WHAT; FIX`, and the exit code. Our own bugs are RT_CHECK (base/check.h);
-// expected outcomes are values (Verdict, ReceiveResult).
+// The user's failures (design: three kinds of failure, never mixed). main() turns them into one
+// line on stderr, `retort: PLACE: WHAT; FIX`, and the exit code. Our own bugs are RT_CHECK
+// (base/check.h); expected outcomes are values (Verdict, ReceiveResult).
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -31,7 +31,8 @@ class Interrupted : public std::runtime_error {
       : std::runtime_error("interrupted, state saved; go on with: " + resume_command) {}
 };
 
-// " (did you mean NAME?)" for the closest of `known` within edit distance 1/3 of the length, else "".
+// " (did you mean NAME?)" for the closest of `known` within edit distance 1/3 of the length, else
+// "".
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known);
 
 // "a, b, c" for error texts that name the known values.

@@ -1,15 +1,15 @@
 #include "base/exact_math.h"
 
+#include "base/check.h"
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 
-#include "base/check.h"
-
-// std::fma, std::sqrt and std::nearbyint are IEEE operations with one correct result; nothing else of the
-// C library is called. Series are Taylor series: their coefficients are quotients of small integers, which
-// the compiler rounds correctly.
+// std::fma, std::sqrt and std::nearbyint are IEEE operations with one correct result; nothing else
+// of the C library is called. Series are Taylor series: their coefficients are quotients of small
+// integers, which the compiler rounds correctly.
 namespace retort::exact {
 namespace {
 
@@ -62,18 +62,23 @@ Pair divide(Pair a, Pair b) {
 // 1 / n as a pair.
 Pair reciprocal(double n) { return divide({1, 0}, {n, 0}); }
 
-// ln 2 = kLn2Head + kLn2Tail.hi + kLn2Tail.lo. The head has 32 bits: its product with an exponent is exact.
+// ln 2 = kLn2Head + kLn2Tail.hi + kLn2Tail.lo. The head has 32 bits: its product with an exponent
+// is exact.
 constexpr double kLn2Head = 0x1.62e42feep-1;
 constexpr Pair kLn2Tail = {0x1.a39ef35793c76p-33, 0x1.cc01f97b57a08p-87};
 constexpr double kLog2E = 0x1.71547652b82fep0;
 
-// pi / 2 = the sum of the four; the first three have 33 bits, so that n times each is exact, |n| < 2^20.
-constexpr double kHalfPi[4] = {0x1.921fb544p0, 0x1.0b4611a6p-34, 0x1.3198a2ep-69, 0x1.b839a252049c1p-104};
+// pi / 2 = the sum of the four; the first three have 33 bits, so that n times each is exact, |n| <
+// 2^20.
+constexpr double kHalfPi[4] = {0x1.921fb544p0, 0x1.0b4611a6p-34, 0x1.3198a2ep-69,
+                               0x1.b839a252049c1p-104};
 constexpr double kTwoOverPi = 0x1.45f306dc9c883p-1;
 
 // x * 2^exponent, rounded once where the result is subnormal.
 double scale(double x, int exponent) {
-  const auto power = [](int e) { return std::bit_cast<double>(static_cast<uint64_t>(e + 1023) << 52); };
+  const auto power = [](int e) {
+    return std::bit_cast<double>(static_cast<uint64_t>(e + 1023) << 52);
+  };
   if (exponent > 1023) return x * 0x1p1023 * power(exponent - 1023);
   if (exponent < -1022) return x * power(exponent + 1000) * 0x1p-1000;
   return x * power(exponent);
@@ -125,7 +130,8 @@ Pair log_pair(double x) {
   Pair series = {tail, 0};
   for (int odd = 13; odd >= 1; odd -= 2) series = add(multiply(series, square), reciprocal(odd));
   const Pair log_mantissa = multiply({2 * s.hi, 2 * s.lo}, series);
-  const Pair log_power = add({exponent * kLn2Head, 0}, multiply({static_cast<double>(exponent), 0}, kLn2Tail));
+  const Pair log_power =
+      add({exponent * kLn2Head, 0}, multiply({static_cast<double>(exponent), 0}, kLn2Tail));
   return add(log_power, log_mantissa);
 }
 

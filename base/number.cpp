@@ -1,10 +1,10 @@
 #include "base/number.h"
 
+#include "base/check.h"
+
 #include <charconv>
 #include <cmath>
 #include <cstdio>
-
-#include "base/check.h"
 
 namespace retort {
 namespace {

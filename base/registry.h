@@ -1,12 +1,12 @@
 #pragma once
-// A registry is one visible table: name, one-line help, factory. No static registrars (a static library
-// drops them). The table drives lookup, --list, the documentation and "did you mean".
+// A registry is one visible table: name, one-line help, factory. No static registrars (a static
+// library drops them). The table drives lookup, --list, the documentation and "did you mean".
+#include "base/error.h"
+
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/error.h"
 
 namespace retort {
 
@@ -24,14 +24,16 @@ std::vector<std::string> row_names(std::span<const Row> rows) {
   return names;
 }
 
-// The row called `name`; UserError at `place` with the known names and "did you mean" if there is none.
+// The row called `name`; UserError at `place` with the known names and "did you mean" if there is
+// none.
 template <class Row>
 const Row& find_row(std::span<const Row> rows, std::string_view name, const std::string& place,
                     const std::string& kind) {
   for (const Row& row : rows)
     if (row.name == name) return row;
   const std::vector<std::string> names = row_names(rows);
-  throw UserError(place, "unknown " + kind + " '" + std::string(name) + "'" + did_you_mean(name, names),
+  throw UserError(place,
+                  "unknown " + kind + " '" + std::string(name) + "'" + did_you_mean(name, names),
                   "known: " + join(names));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// Little-endian writer and bounded reader of length-prefixed fields: the ground of the record codec.
+// Little-endian writer and bounded reader of length-prefixed fields: the ground of the record
+// codec.
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -11,15 +12,14 @@
 
 namespace retort::record {
 
-static_assert(std::endian::native == std::endian::little, "records are written as the host's bytes");
+static_assert(std::endian::native == std::endian::little,
+              "records are written as the host's bytes");
 
 class Writer {
  public:
   template <class Number>
-    requires std::is_arithmetic_v<Number>
-  void number(Number value) {
-    append(&value, sizeof value);
-  }
+  requires std::is_arithmetic_v<Number>
+  void number(Number value) { append(&value, sizeof value); }
   void text(std::string_view value) {
     number(static_cast<uint32_t>(value.size()));
     append(value.data(), value.size());
@@ -48,8 +48,8 @@ class Writer {
   std::vector<uint8_t> bytes_;
 };
 
-// Reads from a span; the first read that does not fit makes it `bad` and every later read gives zero.
-// Nothing is allocated before its size was compared with the bytes that are left.
+// Reads from a span; the first read that does not fit makes it `bad` and every later read gives
+// zero. Nothing is allocated before its size was compared with the bytes that are left.
 class Reader {
  public:
   explicit Reader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
@@ -69,8 +69,7 @@ class Reader {
     return part;
   }
   template <class Number>
-    requires std::is_arithmetic_v<Number>
-  Number number() {
+  requires std::is_arithmetic_v<Number> Number number() {
     Number value{};
     const auto part = take(sizeof value);
     if (!bad_) std::memcpy(&value, part.data(), sizeof value);

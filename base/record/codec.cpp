@@ -1,15 +1,15 @@
 #include "base/record/codec.h"
 
+#include "base/check.h"
+#include "base/record/bytes.h"
+
 #include <algorithm>
 #include <bitset>
 #include <functional>
 
-#include "base/check.h"
-#include "base/record/bytes.h"
-
-// One field table per record: number, name, how it is written, how it is read. Numbers never change their
-// meaning and are written in ascending order; a field of this table that is missing makes the record
-// unreadable (a file cut at a field's border would otherwise pass).
+// One field table per record: number, name, how it is written, how it is read. Numbers never change
+// their meaning and are written in ascending order; a field of this table that is missing makes the
+// record unreadable (a file cut at a field's border would otherwise pass).
 namespace retort {
 namespace {
 
@@ -27,9 +27,9 @@ struct Field {
   void (*read)(Record&, Reader&);
 };
 
-#define RETORT_NUMBER_FIELD(Record, number_, member)                          \
-  Field<Record> {                                                             \
-    number_, #member, [](const Record& r, Writer& w) { w.number(r.member); }, \
+#define RETORT_NUMBER_FIELD(Record, number_, member)                              \
+  Field<Record> {                                                                 \
+    number_, #member, [](const Record& r, Writer& w) { w.number(r.member); },     \
         [](Record& r, Reader& in) { r.member = in.number<decltype(r.member)>(); } \
   }
 #define RETORT_TEXT_FIELD(Record, number_, member)                          \
@@ -37,12 +37,10 @@ struct Field {
     number_, #member, [](const Record& r, Writer& w) { w.text(r.member); }, \
         [](Record& r, Reader& in) { r.member = in.text(); }                 \
   }
-#define RETORT_NUMBERS_FIELD(Record, number_, member)                          \
-  Field<Record> {                                                              \
-    number_, #member, [](const Record& r, Writer& w) { w.numbers(r.member); }, \
-        [](Record& r, Reader& in) {                                            \
-          r.member = in.numbers<decltype(r.member)::value_type>();             \
-        }                                                                      \
+#define RETORT_NUMBERS_FIELD(Record, number_, member)                                          \
+  Field<Record> {                                                                              \
+    number_, #member, [](const Record& r, Writer& w) { w.numbers(r.member); },                 \
+        [](Record& r, Reader& in) { r.member = in.numbers<decltype(r.member)::value_type>(); } \
   }
 
 // An enumeration is one byte; a value past `last` is no value of it.
@@ -143,7 +141,8 @@ const char* inconsistency(const Sample& sample) {
     return "entropies has not one entry per completion token";
   if (sample.kept_begin.empty())
     return sample.kept_ids.empty() ? nullptr : "kept_ids without kept_begin";
-  if (sample.kept_begin.size() != length + 1) return "kept_begin has not one more entry than tokens";
+  if (sample.kept_begin.size() != length + 1)
+    return "kept_begin has not one more entry than tokens";
   if (sample.kept_begin.front() != 0 ||
       static_cast<size_t>(sample.kept_begin.back()) != sample.kept_ids.size() ||
       !std::is_sorted(sample.kept_begin.begin(), sample.kept_begin.end()))
@@ -224,7 +223,8 @@ const char* inconsistency(const Version&) { return nullptr; }
 enum class Kind : uint16_t { kTask = 1, kSample = 2, kVerdict = 3, kVersion = 4 };
 
 template <class Record>
-std::vector<uint8_t> encode_record(Kind kind, std::span<const Field<Record>> fields, const Record& record) {
+std::vector<uint8_t> encode_record(Kind kind, std::span<const Field<Record>> fields,
+                                   const Record& record) {
   const char* wrong = inconsistency(record);
   RT_CHECK(wrong == nullptr) << wrong;
   Writer writer;
@@ -255,7 +255,8 @@ std::optional<Record> decode_record(Kind kind, std::span<const Field<Record>> fi
     return fail("record kind " + std::to_string(found_kind) + " where " +
                 std::to_string(static_cast<uint16_t>(kind)) + " was expected");
   const auto version = in.number<uint16_t>();
-  if (version != kCodecVersion) return fail("codec version " + std::to_string(version) + " is not known");
+  if (version != kCodecVersion)
+    return fail("codec version " + std::to_string(version) + " is not known");
 
   Record record;
   size_t next = 0;  // fields of the table that were read

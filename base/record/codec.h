@@ -1,18 +1,18 @@
 #pragma once
-// Binary codec of the records: little-endian, length-prefixed fields (u16 field number, u32 byte length,
-// payload) behind a header (u32 magic, u16 record kind, u16 codec version). Unknown fields are skipped, so a
-// newer peer can be read; every size is checked against the remaining bytes and a bound before allocation.
-// Encoding is canonical: equal records have equal bytes.
+// Binary codec of the records: little-endian, length-prefixed fields (u16 field number, u32 byte
+// length, payload) behind a header (u32 magic, u16 record kind, u16 codec version). Unknown fields
+// are skipped, so a newer peer can be read; every size is checked against the remaining bytes and a
+// bound before allocation. Encoding is canonical: equal records have equal bytes.
+#include "base/record/sample.h"
+#include "base/record/task.h"
+#include "base/record/verdict.h"
+#include "base/record/version.h"
+
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "base/record/sample.h"
-#include "base/record/task.h"
-#include "base/record/verdict.h"
-#include "base/record/version.h"
 
 namespace retort {
 

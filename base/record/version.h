@@ -1,6 +1,6 @@
 #pragma once
-// Version: which weights a token was sampled with. Number 0 is the start; step s samples Version s - 1 and
-// publishes s.
+// Version: which weights a token was sampled with. Number 0 is the start; step s samples Version s
+// - 1 and publishes s.
 #include <cstdint>
 #include <string>
 #include <vector>

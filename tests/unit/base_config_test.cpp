@@ -1,4 +1,7 @@
 #include "base/config.h"
+#include "base/error.h"
+
+#include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdio>
@@ -6,36 +9,33 @@
 #include <fstream>
 #include <limits>
 
-#include <gtest/gtest.h>
-
-#include "base/error.h"
-
 namespace retort {
 namespace {
 
-#define TEST_ROLLOUT_FIELDS(X)                                                                              \
-  X(int64_t, group_size, 8, at_least(2), "samples", "samples per prompt; the baseline is their mean")       \
-  X(double, temperature, 1.0, between(0, 100), "", "divides the logits")                                    \
-  X(double, top_p, 1.0, greater_than(0), "", "kept | mass")                                                 \
-  X(std::vector<std::string>, stop, {}, any(), "", "texts that end a completion")                           \
+#define TEST_ROLLOUT_FIELDS(X)                                                    \
+  X(int64_t, group_size, 8, at_least(2), "samples",                               \
+    "samples per prompt; the baseline is their mean")                             \
+  X(double, temperature, 1.0, between(0, 100), "", "divides the logits")          \
+  X(double, top_p, 1.0, greater_than(0), "", "kept | mass")                       \
+  X(std::vector<std::string>, stop, {}, any(), "", "texts that end a completion") \
   X(std::vector<double>, betas, (std::vector<double>{0.9, 0.95}), between(0, 1), "", "decay rates")
 RETORT_CONFIG_STRUCT(TestRolloutConfig, TEST_ROLLOUT_FIELDS)
 
-#define TEST_SCHEDULE_FIELDS(X)                                                                             \
-  X(std::string, kind, "constant", one_of({"constant", "cosine", "linear"}), "", "shape")                   \
+#define TEST_SCHEDULE_FIELDS(X)                                                           \
+  X(std::string, kind, "constant", one_of({"constant", "cosine", "linear"}), "", "shape") \
   X(int32_t, warmup_steps, 0, at_least(0), "steps", "linear rise from 0")
 RETORT_CONFIG_STRUCT(TestScheduleConfig, TEST_SCHEDULE_FIELDS)
 
-#define TEST_LEARNER_FIELDS(X)                                                                              \
-  X(TestScheduleConfig, schedule, {}, any(), "", "learning rate over time")                                 \
-  X(double, lr, 1e-6, greater_than(0), "", "peak learning rate")                                            \
-  X(bool, packed, true, any(), "", "pack sequences")                                                        \
-  X(uint32_t, seed, 0, any(), "", "key of every draw")                                                      \
+#define TEST_LEARNER_FIELDS(X)                                              \
+  X(TestScheduleConfig, schedule, {}, any(), "", "learning rate over time") \
+  X(double, lr, 1e-6, greater_than(0), "", "peak learning rate")            \
+  X(bool, packed, true, any(), "", "pack sequences")                        \
+  X(uint32_t, seed, 0, any(), "", "key of every draw")                      \
   X(std::string, path, "", not_empty(), "", "where the model is")
 RETORT_CONFIG_STRUCT(TestLearnerConfig, TEST_LEARNER_FIELDS)
 
-#define TEST_REWARD_FIELDS(X)                                                                               \
-  X(std::string, name, "task", not_empty(), "", "row of the rewards table")                                 \
+#define TEST_REWARD_FIELDS(X)                                               \
+  X(std::string, name, "task", not_empty(), "", "row of the rewards table") \
   X(double, weight, 1.0, any(), "", "factor in the sum")
 RETORT_CONFIG_STRUCT(TestRewardConfig, TEST_REWARD_FIELDS)
 
@@ -145,36 +145,44 @@ TEST(Config, SetTakesTomlValuesAndBareWords) {
 
 TEST(Config, RangeErrorsNamePlaceAndFix) {
   EXPECT_EQ(set_error("rollout.group_size=1"), "[rollout.group_size]: got 1; set it to 2 or more");
-  EXPECT_EQ(read_error("[rollout]\ngroup_size = 1\n"), "run.toml: [rollout.group_size]: got 1; set it to 2 or more");
+  EXPECT_EQ(read_error("[rollout]\ngroup_size = 1\n"),
+            "run.toml: [rollout.group_size]: got 1; set it to 2 or more");
   EXPECT_EQ(set_error("rollout.temperature=100.5"),
             "[rollout.temperature]: got 100.5; set it to a value from 0 to 100");
   EXPECT_EQ(set_error("rollout.temperature=nan"),
             "[rollout.temperature]: got nan; set it to a value from 0 to 100");
   EXPECT_EQ(set_error("rollout.top_p=0"), "[rollout.top_p]: got 0; set it to more than 0");
-  EXPECT_EQ(set_error("rollout.betas=[0.5, 2]"), "[rollout.betas[1]]: got 2; set it to a value from 0 to 1");
+  EXPECT_EQ(set_error("rollout.betas=[0.5, 2]"),
+            "[rollout.betas[1]]: got 2; set it to a value from 0 to 1");
   EXPECT_EQ(set_error("learner.schedule.kind=cosin"),
             "[learner.schedule.kind]: got \"cosin\" (did you mean cosine?); "
             "set it to one of constant, cosine, linear");
   EXPECT_EQ(set_error("learner.seed=4294967296"),
             "[learner.seed]: got 4294967296; set it to a value from 0 to 4294967295");
-  EXPECT_EQ(set_error("learner.seed=-1"), "[learner.seed]: got -1; set it to a value from 0 to 4294967295");
-  EXPECT_EQ(set_error("learner.path="), "[learner.path]: got \"\"; set it to a text that is not empty");
+  EXPECT_EQ(set_error("learner.seed=-1"),
+            "[learner.seed]: got -1; set it to a value from 0 to 4294967295");
+  EXPECT_EQ(set_error("learner.path="),
+            "[learner.path]: got \"\"; set it to a text that is not empty");
 }
 
 TEST(Config, WrongTypesSayWhatTheyGotAndWant) {
-  EXPECT_EQ(read_error("[rollout]\ngroup_size = \"8\"\n"),
-            "run.toml: [rollout.group_size]: got the string \"8\"; set it to an integer, 2 or more");
+  EXPECT_EQ(
+      read_error("[rollout]\ngroup_size = \"8\"\n"),
+      "run.toml: [rollout.group_size]: got the string \"8\"; set it to an integer, 2 or more");
   EXPECT_EQ(read_error("[rollout]\ngroup_size = 8.0\n"),
             "run.toml: [rollout.group_size]: got 8.0; set it to an integer, 2 or more");
   EXPECT_EQ(read_error("[learner]\nlr = true\n"),
             "run.toml: [learner.lr]: got true; set it to a number, more than 0");
-  EXPECT_EQ(read_error("[learner]\npacked = 1\n"), "run.toml: [learner.packed]: got 1; set it to true or false");
+  EXPECT_EQ(read_error("[learner]\npacked = 1\n"),
+            "run.toml: [learner.packed]: got 1; set it to true or false");
   EXPECT_EQ(read_error("[learner.schedule]\nkind = 3\n"),
             "run.toml: [learner.schedule.kind]: got 3; set it to one of constant, cosine, linear");
   EXPECT_EQ(read_error("[rollout]\nstop = \"a\"\n"),
             "run.toml: [rollout.stop]: got the string \"a\"; set it to a list of text, [a, b]");
-  EXPECT_EQ(read_error("[rollout]\nstop = [1]\n"), "run.toml: [rollout.stop[0]]: got 1; set it to a text in quotes");
-  EXPECT_EQ(read_error("rollout = 3\n"), "run.toml: [rollout]: got 3; write a table of its keys here");
+  EXPECT_EQ(read_error("[rollout]\nstop = [1]\n"),
+            "run.toml: [rollout.stop[0]]: got 1; set it to a text in quotes");
+  EXPECT_EQ(read_error("rollout = 3\n"),
+            "run.toml: [rollout]: got 3; write a table of its keys here");
   EXPECT_EQ(read_error("[learner]\npath = 2024-01-01\n"),
             "run.toml: [learner.path]: got the date or time 2024-01-01; "
             "set it to a text in quotes, a text that is not empty");
@@ -182,12 +190,14 @@ TEST(Config, WrongTypesSayWhatTheyGotAndWant) {
 
 TEST(Config, UnknownKeysNameTheNearestAndTheKnown) {
   EXPECT_EQ(read_error("[rolout]\ngroup_size = 8\n"),
-            "run.toml: [rolout]: unknown section (did you mean rollout?); known: rollout, learner, rewards");
+            "run.toml: [rolout]: unknown section (did you mean rollout?); known: rollout, learner, "
+            "rewards");
   EXPECT_EQ(read_error("[rollout]\ngropu_size = 8\n"),
             "run.toml: [rollout.gropu_size]: unknown key (did you mean group_size?); "
             "known here: group_size, temperature, top_p, stop, betas");
   EXPECT_EQ(read_error("rewards = [{name = \"a\"}, {wieght = 1}]\n"),
-            "run.toml: [rewards[1].wieght]: unknown key (did you mean weight?); known here: name, weight");
+            "run.toml: [rewards[1].wieght]: unknown key (did you mean weight?); known here: name, "
+            "weight");
   EXPECT_EQ(read_error("[learner.schedule]\nxyz = 8\n"),
             "run.toml: [learner.schedule.xyz]: unknown key; known here: kind, warmup_steps");
   EXPECT_EQ(set_error("top=1"), "[top]: unknown section; known: rollout, learner, rewards");
@@ -198,10 +208,13 @@ TEST(Config, UnknownKeysNameTheNearestAndTheKnown) {
 TEST(Config, SyntaxErrorsNameFileAndLine) {
   EXPECT_EQ(read_error("[rollout]\ngroup_size = = 4\n").substr(0, 12), "run.toml:2: ");
   EXPECT_EQ(read_error("[rollout]\n\n\ngroup_size = \"4\n").substr(0, 12), "run.toml:4: ");
-  EXPECT_EQ(read_error("[rollout]\ngroup_size = 4\ngroup_size = 5\n").substr(0, 12), "run.toml:3: ");
+  EXPECT_EQ(read_error("[rollout]\ngroup_size = 4\ngroup_size = 5\n").substr(0, 12),
+            "run.toml:3: ");
   EXPECT_EQ(read_error("[rollout]\nstop = [\"\xff\"]\n").substr(0, 12), "run.toml:2: ");
-  EXPECT_EQ(set_error("rollout.group_size"), "--set rollout.group_size: has no '='; write --set section.key=value");
-  EXPECT_EQ(set_error("rollout..x=1"), "--set rollout..x=1: has an empty key; write --set section.key=value");
+  EXPECT_EQ(set_error("rollout.group_size"),
+            "--set rollout.group_size: has no '='; write --set section.key=value");
+  EXPECT_EQ(set_error("rollout..x=1"),
+            "--set rollout..x=1: has an empty key; write --set section.key=value");
   EXPECT_EQ(set_error("=1"), "--set =1: has an empty key; write --set section.key=value");
   for (const std::string& text : {read_error("a = \n= b"), read_error("]")}) {
     EXPECT_NE(text, "");
@@ -273,7 +286,8 @@ warmup_steps = 0
 TEST(Config, DoublesKeepEveryBit) {
   TestConfig config;
   TestConfig again;
-  for (const double value : {0.1, 1.0 / 3, 5e-324, 1e22, 123456789012345680.0, 99.99999999999999, 1e-5, 1e15}) {
+  for (const double value :
+       {0.1, 1.0 / 3, 5e-324, 1e22, 123456789012345680.0, 99.99999999999999, 1e-5, 1e15}) {
     config.learner.lr = value;
     config.learner.path = "m";
     again.read(config.binder.resolved());
@@ -320,8 +334,9 @@ TEST(Config, HelpAndMarkdownHaveEveryField) {
   EXPECT_NE(help.find("rewards[].weight = 1.0"), std::string::npos);
   EXPECT_NE(help.find("learner.schedule.kind = \"constant\""), std::string::npos);
   const std::string markdown = config.binder.markdown();
-  EXPECT_NE(markdown.find("| `rollout.top_p` | number | `1.0` | more than 0 |  | kept \\| mass |\n"),
-            std::string::npos);
+  EXPECT_NE(
+      markdown.find("| `rollout.top_p` | number | `1.0` | more than 0 |  | kept \\| mass |\n"),
+      std::string::npos);
   EXPECT_NE(markdown.find("| `rollout.stop` | list of text | `[]` |"), std::string::npos);
 }
 

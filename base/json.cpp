@@ -1,0 +1,144 @@
+#include "base/json.h"
+
+#include "base/error.h"
+#include "base/file.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+
+namespace retort {
+namespace {
+
+using nlohmann::json;
+
+// What the library says, without its own prefix "[json.exception.parse_error.101] ".
+std::string reason(const json::exception& error) {
+  std::string text = error.what();
+  const size_t prefix_end = text.find("] ");
+  if (prefix_end != std::string::npos) text.erase(0, prefix_end + 2);
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+const char* type_of(const json& value) {
+  switch (value.type()) {
+    case json::value_t::null:
+      return "null";
+    case json::value_t::boolean:
+      return "a boolean";
+    case json::value_t::string:
+      return "a string";
+    case json::value_t::array:
+      return "an array";
+    case json::value_t::object:
+      return "an object";
+    default:
+      return "a number";
+  }
+}
+
+std::string read_all(const std::string& file) {
+  if (file != "-") return read_file(file);
+  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+}
+
+}  // namespace
+
+size_t find_invalid_utf8(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  for (size_t i = 0; i < text.size();) {
+    const unsigned char lead = byte(i);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    // Unicode standard, table 3-7: length and the range of the second byte follow from the first.
+    size_t length = 0;
+    unsigned char low = 0x80, high = 0xbf;
+    if (lead >= 0xc2 && lead <= 0xdf) {
+      length = 2;
+    } else if (lead >= 0xe0 && lead <= 0xef) {
+      length = 3;
+      if (lead == 0xe0) low = 0xa0;
+      if (lead == 0xed) high = 0x9f;
+    } else if (lead >= 0xf0 && lead <= 0xf4) {
+      length = 4;
+      if (lead == 0xf0) low = 0x90;
+      if (lead == 0xf4) high = 0x8f;
+    }
+    if (length == 0 || i + length > text.size()) return i;
+    if (byte(i + 1) < low || byte(i + 1) > high) return i;
+    for (size_t k = 2; k < length; ++k)
+      if (byte(i + k) < 0x80 || byte(i + k) > 0xbf) return i;
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+void parse_json_lines(std::string_view text, const std::string& file, const JsonRow& row) {
+  uint64_t number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const std::string place = file + ":" + std::to_string(number);
+    const size_t invalid = find_invalid_utf8(line);
+    if (invalid != std::string_view::npos)
+      throw UserError(place,
+                      "byte " + std::to_string(invalid + 1) + " of the line is not valid UTF-8",
+                      "write the file as UTF-8");
+    json object;
+    try {
+      object = json::parse(line);
+    } catch (const json::exception& error) {
+      throw UserError(place, "not a JSON object: " + reason(error), "write one JSON object a line");
+    }
+    if (!object.is_object())
+      throw UserError(place, std::string("got ") + type_of(object), "write one JSON object a line");
+    row(object, place);
+  }
+}
+
+void read_json_lines(const std::string& file, const JsonRow& row) {
+  parse_json_lines(read_all(file), file == "-" ? "standard input" : file, row);
+}
+
+json parse_json(std::string_view text, const std::string& file) {
+  const auto line_of = [&](size_t offset) {
+    offset = std::min(offset, text.size());
+    return std::to_string(
+        1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(offset), '\n'));
+  };
+  const size_t invalid = find_invalid_utf8(text);
+  if (invalid != std::string_view::npos)
+    throw UserError(file + ":" + line_of(invalid), "not valid UTF-8", "write the file as UTF-8");
+  try {
+    return json::parse(text);
+  } catch (const json::parse_error& error) {
+    throw UserError(file + ":" + line_of(error.byte == 0 ? 0 : error.byte - 1),
+                    "not JSON: " + reason(error), "give a file of valid JSON");
+  } catch (const json::exception& error) {
+    throw UserError(file, "not JSON: " + reason(error), "give a file of valid JSON");
+  }
+}
+
+std::string json_quote(std::string_view text) {
+  return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string json_text(const json& object, const char* key, const std::string& place) {
+  const auto it = object.find(key);
+  if (it == object.end())
+    throw UserError(place, std::string("has no \"") + key + "\"", "add it as a string");
+  if (!it->is_string())
+    throw UserError(place, std::string("\"") + key + "\" is " + type_of(*it),
+                    "write it as a string");
+  return it->get<std::string>();
+}
+
+}  // namespace retort
