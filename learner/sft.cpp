@@ -1,0 +1,29 @@
+#include "learner/sft.h"
+
+#include "learner/backward.h"
+#include "learner/loss.h"
+
+namespace retort {
+
+TrainingSequence sft_sequence(const std::vector<int32_t>& prompt, const std::vector<int32_t>& completion) {
+  TrainingSequence sequence;
+  sequence.tokens = prompt;
+  sequence.tokens.insert(sequence.tokens.end(), completion.begin(), completion.end());
+  for (size_t t = prompt.size(); t < sequence.tokens.size(); ++t) sequence.loss_positions.push_back(static_cast<int32_t>(t));
+  return sequence;
+}
+
+SftStep SftTrainer::step(const Batch& batch, double lr) {
+  LossSums sums;
+  for (const SequenceRange& range : split_into_micro_batches(batch, micro_batch_tokens_)) {
+    const auto sequences = std::span(batch.sequences).subspan(range.begin, range.end - range.begin);
+    const PackedResult result = forward_.run(sequences, 1.0);
+    std::vector<float> dlogp(result.logp.size());
+    likelihood_loss(result.logp, batch.normaliser, dlogp, sums);
+    backward(result.head.logp_T, dlogp);
+    optimizer_.collect_gradients();
+  }
+  return {sums.loss / static_cast<double>(sums.tokens), optimizer_.update(lr).grad_norm, sums.tokens};
+}
+
+}  // namespace retort

@@ -1,0 +1,23 @@
+#pragma once
+// XXH3-128 over tensors: name, dtype, shape, bytes, in the order they are added (design: sorted by name).
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "base/record/version.h"
+
+namespace retort {
+
+class WeightsDigest {
+ public:
+  WeightsDigest();
+  ~WeightsDigest();
+  void add(const TensorEntry& entry, const void* bytes, size_t count);
+  std::string hex() const;  // 32 hex digits
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace retort

@@ -1,0 +1,32 @@
+#pragma once
+// Command-line arguments of one subcommand: declared once, parsed, and printed as help.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace retort {
+
+class Arguments {
+ public:
+  // `example` is one command line that works, shown at the end of the help.
+  Arguments(const std::string& command, const std::string& help, const std::string& example);
+  ~Arguments();
+
+  void positional(const std::string& name, std::string& value, const std::string& help, bool required = true);
+  void option(const std::string& flag, std::string& value, const std::string& help, bool required = false);
+  void option(const std::string& flag, int64_t& value, const std::string& help);
+  void option(const std::string& flag, double& value, const std::string& help);
+  void option(const std::string& flag, std::vector<std::string>& values, const std::string& help);  // repeatable
+  void flag(const std::string& flag, bool& value, const std::string& help);
+
+  // False when help was asked for and printed. UserError for what does not parse.
+  bool parse(const std::vector<std::string>& arguments);
+  bool given(const std::string& flag) const;  // on the command line
+
+ private:
+  struct Parser;
+  std::unique_ptr<Parser> parser_;
+};
+
+}  // namespace retort

@@ -1,0 +1,95 @@
+#include "tools/retort/evaluation.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/check.h"
+#include "base/exact_math.h"
+
+namespace retort {
+namespace {
+
+double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// 1 - C(n - c, k) / C(n, k) as a product of k factors.
+double unbiased_pass_at(int64_t n, int64_t c, int64_t k) {
+  if (n - c < k) return 1.0;
+  double miss = 1.0;
+  for (int64_t i = 0; i < k; ++i) miss *= static_cast<double>(n - c - i) / static_cast<double>(n - i);
+  return 1.0 - miss;
+}
+
+}  // namespace
+
+double EvaluationCell::pass_at(int64_t k, int64_t samples) const {
+  double sum = 0;
+  for (const int64_t c : right) sum += unbiased_pass_at(samples, c, k);
+  return right.empty() ? 0.0 : sum / static_cast<double>(right.size());
+}
+
+std::pair<double, double> EvaluationCell::ci95(int64_t samples) const {
+  constexpr double z = 1.959963984540054;
+  const double n = static_cast<double>(right.size());
+  if (right.empty()) return {0.0, 1.0};
+  const double p = pass_at(1, samples);
+  if (samples == 1) {
+    const double centre = (p + z * z / (2 * n)) / (1 + z * z / n);
+    const double half = z / (1 + z * z / n) * exact::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
+  }
+  double squares = 0;
+  for (const int64_t c : right) {
+    const double each = static_cast<double>(c) / static_cast<double>(samples) - p;
+    squares += each * each;
+  }
+  const double half = n > 1 ? z * exact::sqrt(squares / (n - 1) / n) : 1.0;
+  return {std::max(0.0, p - half), std::min(1.0, p + half)};
+}
+
+EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tasks, const RewardSet& rewards,
+                          const EvaluationSettings& settings) {
+  EngineSettings engine_options = engine_settings(model);
+  engine_options.sampling = {settings.temperature, settings.top_k, settings.top_p, settings.seed, Purpose::kEvaluation};
+  engine_options.max_new_tokens = settings.max_new_tokens;
+  engine_options.stop = settings.stop;
+  engine_options.max_sequences = settings.max_sequences;
+  engine_options.max_batch_tokens = settings.max_batch_tokens;
+  engine_options.cache_bytes = settings.cache_bytes;
+  std::vector<GroupRequest> requests;
+  for (size_t t = 0; t < tasks.size(); ++t) {
+    requests.push_back({{0, static_cast<uint32_t>(t), 0, 0}, tasks[t].uid, model.codec->encode(tasks[t]), settings.samples});
+    engine_options.max_length =
+        std::max(engine_options.max_length, static_cast<int64_t>(requests.back().prompt.size()) + settings.max_new_tokens);
+  }
+  EvaluationResult result;
+  result.samples = settings.samples;
+  for (const int64_t k : settings.pass_at)
+    if (k <= settings.samples) result.pass_at.push_back(k);
+  const double started = seconds_now();
+  Engine engine(*model.policy, engine_options);
+  const std::vector<Sample> samples = engine.run(requests);
+  result.seconds = seconds_now() - started;
+  RT_CHECK_EQ(samples.size(), tasks.size() * static_cast<size_t>(settings.samples));
+
+  for (size_t t = 0; t < tasks.size(); ++t) {
+    int64_t right = 0;
+    for (int64_t slot = 0; slot < settings.samples; ++slot) {
+      const Sample& sample = samples[t * static_cast<size_t>(settings.samples) + static_cast<size_t>(slot)];
+      const Verdict verdict = rewards.score(sample.id, tasks[t], model.codec->completion(sample));
+      const double score = is_policys_doing(verdict.outcome) ? verdict.score : 0.0;
+      right += score > 0.5 ? 1 : 0;
+      result.tokens += sample.completion_length();
+      if (slot == 0 && result.shown.size() < 16) {
+        const std::string prompt = tasks[t].messages.empty() ? tasks[t].prompt : tasks[t].messages.back().content;
+        result.shown.push_back({prompt, model.codec->readable(sample), score});
+      }
+    }
+    result.all.right.push_back(right);
+    result.families[tasks[t].family].right.push_back(right);
+    result.levels[tasks[t].family][tasks[t].level].right.push_back(right);
+  }
+  result.mean_length = static_cast<double>(result.tokens) / static_cast<double>(std::max<size_t>(samples.size(), 1));
+  return result;
+}
+
+}  // namespace retort

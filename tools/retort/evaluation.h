@@ -1,0 +1,58 @@
+#pragma once
+// Evaluation: K samples of each task, scored; pass@k by family and level.
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/record/task.h"
+#include "rewards/score.h"
+#include "tools/retort/model.h"
+
+namespace retort {
+
+struct EvaluationSettings {
+  int64_t samples = 1;
+  double temperature = 1.0;
+  int64_t top_k = 0;
+  double top_p = 1.0;
+  int64_t max_new_tokens = 96;
+  std::vector<std::string> stop;
+  std::vector<int64_t> pass_at{1};  // each at most `samples`
+  uint32_t seed = 0;
+  int64_t max_sequences = 256;
+  int64_t max_batch_tokens = 8192;
+  int64_t cache_bytes = 0;
+};
+
+// Right answers c of n samples for each task of one family or level; a score above 1/2 is right.
+struct EvaluationCell {
+  std::vector<int64_t> right;
+  // Mean over tasks of the unbiased estimator 1 - C(n - c, k) / C(n, k) (Chen et al. 2021).
+  double pass_at(int64_t k, int64_t samples) const;
+  // 95 % interval of pass@1 over tasks: Wilson's score for one sample a task, else the normal interval of the mean
+  // over tasks, clamped to [0, 1].
+  std::pair<double, double> ci95(int64_t samples) const;
+};
+
+struct EvaluationResult {
+  int64_t samples = 1;
+  std::vector<int64_t> pass_at;
+  EvaluationCell all;
+  std::map<std::string, EvaluationCell> families;                     // "" for rows without a family
+  std::map<std::string, std::map<int32_t, EvaluationCell>> levels;
+  int64_t tokens = 0;
+  double mean_length = 0;
+  double seconds = 0;
+  struct Shown {
+    std::string prompt, completion;
+    double score;
+  };
+  std::vector<Shown> shown;  // first sample of the first tasks, for a reader
+};
+
+// Samples are functions of (seed, task index, slot): the same questions and the same dice each time.
+EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tasks, const RewardSet& rewards,
+                          const EvaluationSettings& settings);
+
+}  // namespace retort

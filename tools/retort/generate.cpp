@@ -1,0 +1,129 @@
+// retort generate: completions with log-probabilities.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "policy/hf_model.h"
+#include "tools/retort/arguments.h"
+#include "tools/retort/commands.h"
+#include "tools/retort/messages.h"
+#include "tools/retort/model.h"
+#include "tools/retort/rows.h"
+
+namespace retort {
+namespace {
+
+struct Options {
+  std::string model, prompt, in, out = "-", device = "auto";
+  int64_t samples = 1, top_k = 0, max_new_tokens = 256, seed = 0, max_sequences = 64, threads = 0;
+  double temperature = 1.0, top_p = 1.0;
+  std::vector<std::string> stop;
+  bool hex = false, json = false;
+};
+
+// One line of the input.
+struct Prompt {
+  nlohmann::ordered_json id;
+  std::vector<int32_t> tokens;
+};
+
+std::vector<Prompt> read_prompts(const Options& options, const PromptCodec& codec) {
+  std::vector<Prompt> prompts;
+  if (options.in.empty()) return {{0, codec.encode_text(options.prompt)}};
+  for_each_row(options.in, [&](const nlohmann::ordered_json& row, const std::string& place) {
+    Prompt prompt;
+    prompt.id = row.contains("id") ? row["id"] : nlohmann::ordered_json(prompts.size());
+    if (row.contains("messages"))
+      prompt.tokens = codec.encode_messages(messages_from_json(row["messages"], place));
+    else if (row.contains("prompt") && row["prompt"].is_string())
+      prompt.tokens = codec.encode_text(row["prompt"].get<std::string>());
+    else
+      throw UserError(place, "has neither a text \"prompt\" nor \"messages\"", "write {\"prompt\": \"…\"} or {\"messages\": […]}");
+    prompts.push_back(std::move(prompt));
+  });
+  return prompts;
+}
+
+const char* stop_name(StopReason stop) {
+  switch (stop) {
+    case StopReason::kEos: return "eos";
+    case StopReason::kLength: return "length";
+    case StopReason::kStopString: return "stop_string";
+  }
+  return "";
+}
+
+std::string row_of(const Sample& sample, const Prompt& prompt, const PromptCodec& codec, bool hex) {
+  const std::vector<int32_t> ids(sample.tokens.begin() + sample.prompt_length, sample.tokens.end());
+  const nlohmann::json text = codec.completion(sample).text;
+  return fmt::format(R"({{"id":{},"sample":{},"text":{},"ids":{},"logprobs":{},"stop":"{}","prompt_tokens":{},"version":{}}})",
+                     prompt.id.dump(), sample.id.slot, text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                     int_list(ids), float_list(sample.logprobs, hex), stop_name(sample.stop), sample.prompt_length,
+                     sample.version_max());
+}
+
+void check(const Options& options) {
+  if (options.prompt.empty() == options.in.empty())
+    throw UserError("generate", "needs one of --prompt and --in", "give --prompt TEXT or --in FILE.jsonl");
+  if (options.samples < 1) throw UserError("--samples", "got " + std::to_string(options.samples), "set it to 1 or more");
+  if (options.temperature < 0) throw UserError("--temperature", fmt::format("got {}", options.temperature), "set it to 0 (greedy) or more");
+  if (options.top_k < 0) throw UserError("--top-k", fmt::format("got {}", options.top_k), "set it to 0 (all) or more");
+  if (!(options.top_p > 0 && options.top_p <= 1)) throw UserError("--top-p", fmt::format("got {}", options.top_p), "set it above 0, at most 1");
+  if (options.max_new_tokens < 1) throw UserError("--max-new-tokens", fmt::format("got {}", options.max_new_tokens), "set it to 1 or more");
+  if (options.max_sequences < 1) throw UserError("--max-sequences", fmt::format("got {}", options.max_sequences), "set it to 1 or more");
+}
+
+}  // namespace
+
+int run_generate(const CommandArguments& arguments) {
+  Options options;
+  Arguments parser("generate", "Completions with log-probabilities.",
+                   "retort generate --model configs/tiny_base --prompt \"8+19=\" --samples 4");
+  parser.option("--model", options.model, "Hugging Face directory, checkpoint or run", true);
+  parser.option("--prompt", options.prompt, "one text prompt");
+  parser.option("--in", options.in, "JSON Lines of {\"prompt\"} or {\"messages\"}, optional \"id\"; - is standard input");
+  parser.option("--out", options.out, "JSON Lines, one a sample; - is standard output");
+  parser.option("--samples", options.samples, "completions of each prompt");
+  parser.option("--temperature", options.temperature, "0 is greedy, ties to the lower id");
+  parser.option("--top-k", options.top_k, "keep the k most probable tokens; 0 keeps all");
+  parser.option("--top-p", options.top_p, "keep the smallest set with this probability; 1 keeps all");
+  parser.option("--max-new-tokens", options.max_new_tokens, "longest completion");
+  parser.option("--stop", options.stop, "string that ends a completion (repeatable)");
+  parser.option("--seed", options.seed, "decides the samples, whatever the batch");
+  parser.option("--max-sequences", options.max_sequences, "most sequences in one forward");
+  parser.option("--device", options.device, "auto, cpu or cuda");
+  parser.option("--threads", options.threads, "CPU threads; 0 takes all cores");
+  parser.flag("--hex", options.hex, "log-probabilities as the 8 hex digits of their bits");
+  parser.flag("--json", options.json, "JSON Lines on standard output (the default for --out FILE and --in)");
+  if (!parser.parse(arguments)) return 0;
+  check(options);
+  set_cpu_threads(options.threads);
+  const LoadedModel model = load_model(options.model, "--model", options.device);
+  const std::vector<Prompt> prompts = read_prompts(options, *model.codec);
+
+  EngineSettings settings = engine_settings(model);
+  settings.sampling = {options.temperature, options.top_k, options.top_p, static_cast<uint32_t>(options.seed), Purpose::kSampling};
+  settings.max_new_tokens = options.max_new_tokens;
+  settings.stop = options.stop;
+  settings.max_sequences = options.max_sequences;
+  std::vector<GroupRequest> requests;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    requests.push_back({{0, static_cast<uint32_t>(i), 0, 0}, 0, prompts[i].tokens, options.samples});
+    settings.max_length = std::max(settings.max_length, static_cast<int64_t>(prompts[i].tokens.size()) + options.max_new_tokens);
+  }
+  Engine engine(*model.policy, settings);
+  const std::vector<Sample> samples = engine.run(requests);
+
+  if (options.in.empty() && options.out == "-" && !options.json) {  // one prompt, for a person
+    for (const Sample& sample : samples) fmt::print("{}\n", model.codec->readable(sample));
+    return 0;
+  }
+  RowWriter out(options.out);
+  for (const Sample& sample : samples) out.write(row_of(sample, prompts[sample.id.task], *model.codec, options.hex));
+  out.close();
+  return 0;
+}
+
+}  // namespace retort

@@ -1,0 +1,43 @@
+#include "tools/retort/model.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+
+#include "kernels/parallel.h"
+#include "policy/hf_model.h"
+
+namespace retort {
+
+LoadedModel load_model(const std::string& path, const std::string& place, const std::string& device) {
+  LoadedModel model;
+  model.dir = resolve_model_dir(path, place);
+  const std::string target = resolve_device(device, place);
+  Weights weights = load_weights(model.dir);
+  if (target == "cuda") {
+    // GEMMs may not split K by the number of rows, and backward passes are deterministic (design: one forward).
+    at::globalContext().setAllowBF16ReductionCuBLAS(false, false);
+    at::globalContext().setBlasPreferredBackend(at::BlasBackend::Cublaslt);
+    at::globalContext().setAllowTF32CuBLAS(false);
+    at::globalContext().setDeterministicAlgorithms(true, true);
+    model.masters = weights;
+    weights = to_device(weights, target);
+  }
+  model.policy = std::make_unique<Policy>(std::move(weights));
+  model.codec = std::make_unique<PromptCodec>(model.dir, model.policy->config().eos_ids);
+  return model;
+}
+
+void set_cpu_threads(int64_t threads) {
+  if (threads > 0) kernels::set_threads(static_cast<int>(threads));
+  at::set_num_threads(1);  // LibTorch holds memory and the graph; the kernels have threads of their own
+}
+
+EngineSettings engine_settings(const LoadedModel& model) {
+  EngineSettings settings;
+  settings.eos_ids = model.codec->eos_ids();
+  const Tokenizer* tokenizer = &model.codec->tokenizer();
+  settings.token_bytes = [tokenizer](int32_t id) { return tokenizer->token_bytes(id); };
+  return settings;
+}
+
+}  // namespace retort

@@ -1,0 +1,29 @@
+#pragma once
+// A model argument, loaded: weights on their device, tokenizer and template.
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "policy/policy.h"
+#include "rollout/engine.h"
+#include "rollout/prompt_codec.h"
+
+namespace retort {
+
+struct LoadedModel {
+  std::string dir;                 // the Hugging Face directory that was meant
+  std::optional<Weights> masters;  // fp32, only where the policy computes with roundings of them (GPU)
+  std::unique_ptr<Policy> policy;
+  std::unique_ptr<PromptCodec> codec;
+};
+
+// `device`: auto, cpu, cuda. Errors name `place`.
+LoadedModel load_model(const std::string& path, const std::string& place, const std::string& device);
+
+// Threads of kernels and LibTorch; 0: all cores.
+void set_cpu_threads(int64_t threads);
+
+// Engine settings that follow from the model; sampling and lengths are the caller's.
+EngineSettings engine_settings(const LoadedModel& model);
+
+}  // namespace retort

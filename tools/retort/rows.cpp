@@ -1,0 +1,90 @@
+#include "tools/retort/rows.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace retort {
+
+void for_each_row(const std::string& path, const std::function<void(const nlohmann::ordered_json&, const std::string&)>& visit) {
+  std::ifstream file;
+  if (path != "-") {
+    file.open(path);
+    if (!file) throw UserError(path, std::string("cannot be read: ") + std::strerror(errno), "name a JSON Lines file, or - for standard input");
+  }
+  std::istream& in = path == "-" ? std::cin : file;
+  std::string line;
+  int64_t number = 0, rows = 0;
+  while (std::getline(in, line)) {
+    const std::string place = path + ":" + std::to_string(++number);
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    nlohmann::ordered_json row;
+    try {
+      row = nlohmann::ordered_json::parse(line);
+    } catch (const nlohmann::json::exception&) {
+      throw UserError(place, "is no JSON (or no UTF-8)", "write one JSON object a line");
+    }
+    if (!row.is_object()) throw UserError(place, "is no JSON object", "write one JSON object a line");
+    ++rows;
+    visit(row, place);
+  }
+  if (rows == 0) throw UserError(path, "has no rows", "write one JSON object a line");
+}
+
+RowWriter::RowWriter(const std::string& path) : path_(path), partial_(path + ".partial") {
+  if (path == "-") {
+    file_ = stdout;
+    return;
+  }
+  file_ = std::fopen(partial_.c_str(), "wb");
+  if (!file_) throw UserError(path, std::string("cannot be written: ") + std::strerror(errno), "name a file in a folder that can be written");
+}
+
+RowWriter::~RowWriter() {
+  if (!file_ || file_ == stdout) return;
+  std::fclose(file_);
+  unlink(partial_.c_str());
+}
+
+void RowWriter::write(const std::string& line) {
+  if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() || std::fputc('\n', file_) == EOF)
+    throw UserError(path_, std::string("cannot be written: ") + std::strerror(errno), "make room on the disk");
+}
+
+void RowWriter::close() {
+  const bool flushed = std::fflush(file_) == 0;
+  if (path_ == "-") {
+    file_ = nullptr;
+    if (!flushed) throw UserError("standard output", std::strerror(errno), "keep the reader open");
+    return;
+  }
+  const bool closed = std::fclose(file_) == 0;
+  file_ = nullptr;
+  if (!flushed || !closed || std::rename(partial_.c_str(), path_.c_str()) != 0) {
+    unlink(partial_.c_str());
+    throw UserError(path_, std::string("cannot be written: ") + std::strerror(errno), "make room on the disk");
+  }
+}
+
+std::string float_text(float value, bool hex) {
+  if (hex) return fmt::format("\"{:08x}\"", std::bit_cast<uint32_t>(value));
+  return std::isfinite(value) ? fmt::format("{:.9g}", value) : "null";
+}
+
+std::string float_list(const std::vector<float>& values, bool hex) {
+  std::string text = "[";
+  for (size_t i = 0; i < values.size(); ++i) text += (i ? "," : "") + float_text(values[i], hex);
+  return text + "]";
+}
+
+std::string int_list(const std::vector<int32_t>& values) { return fmt::format("[{}]", fmt::join(values, ",")); }
+
+}  // namespace retort

@@ -1,0 +1,66 @@
+#include "tools/retort/run_config.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace retort {
+
+void RunConfig::bind(config::Binder& binder) {
+  binder.section("run", run, "what every part of the run shares");
+  binder.section("model", model, "the base checkpoint");
+  binder.section("tasks", tasks, "what is practised and what is held out");
+  binder.list("rewards", rewards, "weighted sum of these");
+  binder.section("rollout", rollout, "how samples are drawn");
+  binder.section("learner", learner, "the algorithm and the optimiser");
+  binder.section("train", train, "the loop");
+  binder.section("mismatch", mismatch, "the gate of one forward: rollout and learner bits");
+  binder.section("eval", eval, "held-out evaluation");
+}
+
+void RunConfig::validate() const {
+  if (model.path.empty()) throw UserError("[model.path]", "not set", "name a Hugging Face directory");
+  if (tasks.train.empty()) throw UserError("[tasks.train]", "not set", "name a family, as chain_sum:1-6:train, or a file");
+  if (rewards.empty()) throw UserError("[rewards]", "empty", "name at least one reward: rewards = [{ name = \"task\" }]");
+  if (rollout.max_batch_tokens < rollout.max_sequences)
+    throw UserError("[rollout.max_batch_tokens]", "got " + std::to_string(rollout.max_batch_tokens) + ", less than rollout.max_sequences",
+                    "set it to " + std::to_string(rollout.max_sequences) + " or more");
+}
+
+std::string RunConfig::resolved() {
+  config::Binder binder;
+  bind(binder);
+  return binder.resolved();
+}
+
+RunConfig load_run_config(const std::string& path, const std::vector<std::string>& assignments) {
+  RunConfig config;
+  config::Binder binder;
+  config.bind(binder);
+  binder.apply(config::read_document(path));
+  for (const std::string& assignment : assignments) binder.set(assignment);
+  binder.check();
+  config.validate();
+  return config;
+}
+
+std::string first_difference(RunConfig a, RunConfig b) {
+  // What may change between a run and its continuation.
+  for (RunConfig* config : {&a, &b}) {
+    config->run.threads = 0;
+    config->model.path = "";
+    config->eval = EvalSection{};
+    config->tasks.eval = "";
+    config->train.eval_every = config->train.save_every = 0;
+    config->train.keep_last = 1;
+    config->train.best_metric = "";
+    config->learner.micro_batch_tokens = 1;
+  }
+  config::Binder binder_a, binder_b;
+  a.bind(binder_a);
+  b.bind(binder_b);
+  const std::vector<config::Difference> keys = config::diff(binder_a.values(), binder_b.values());
+  return keys.empty() ? "" : keys.front().key;
+}
+
+}  // namespace retort

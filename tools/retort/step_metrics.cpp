@@ -1,0 +1,121 @@
+#include "tools/retort/step_metrics.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "learner/advantage.h"
+
+namespace retort {
+namespace {
+
+double peak_memory_gb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / (1024.0 * 1024.0);
+}
+
+double rate(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0.0; }
+
+std::vector<double> counted_scores(const std::vector<ScoredGroup>& groups) {
+  std::vector<double> scores;
+  for (const ScoredGroup& group : groups)
+    for (const Verdict& verdict : group.verdicts)
+      if (is_policys_doing(verdict.outcome)) scores.push_back(verdict.score);
+  return scores;
+}
+
+void add_rewards(MetricRow& row, const std::vector<ScoredGroup>& groups, const std::vector<RewardSetting>& rewards) {
+  for (const RewardSetting& reward : rewards) {
+    std::vector<double> scores;
+    for (const ScoredGroup& group : groups)
+      for (const Verdict& verdict : group.verdicts)
+        for (const VerdictPart& part : verdict.parts)
+          if (part.name == reward.name && is_policys_doing(part.outcome)) scores.push_back(part.score);
+    row.set("reward/" + reward.name + "/mean", mean(scores));
+  }
+  std::map<Outcome, int64_t> outcomes;
+  for (const ScoredGroup& group : groups)
+    for (const Verdict& verdict : group.verdicts) ++outcomes[verdict.outcome];
+  for (const OutcomeRow& outcome : kOutcomes) row.set("outcome/" + std::string(outcome.name), outcomes[outcome.outcome]);
+}
+
+void add_lengths(MetricRow& row, const std::vector<ScoredGroup>& groups) {
+  int64_t samples = 0, tokens = 0, longest = 0, cut = 0;
+  for (const ScoredGroup& group : groups)
+    for (const Sample& sample : group.samples) {
+      ++samples;
+      tokens += sample.completion_length();
+      longest = std::max<int64_t>(longest, sample.completion_length());
+      cut += sample.stop == StopReason::kLength ? 1 : 0;
+    }
+  const double count = static_cast<double>(std::max<int64_t>(samples, 1));
+  row.set("response_length/mean", static_cast<double>(tokens) / count);
+  row.set("response_length/max", longest);
+  row.set("response_length/clip_ratio", static_cast<double>(cut) / count);
+}
+
+void add_staleness(MetricRow& row, int64_t step, const std::vector<ScoredGroup>& groups) {
+  int64_t samples = 0, total = 0, largest = 0;
+  for (const ScoredGroup& group : groups)
+    for (const Sample& sample : group.samples) {
+      const int64_t staleness = step - 1 - static_cast<int64_t>(sample.version_min());
+      ++samples;
+      total += staleness;
+      largest = std::max(largest, staleness);
+    }
+  row.set("staleness/mean", static_cast<double>(total) / static_cast<double>(std::max<int64_t>(samples, 1)));
+  row.set("staleness/max", largest);
+}
+
+}  // namespace
+
+double mean_score(const std::vector<ScoredGroup>& groups) { return mean(counted_scores(groups)); }
+
+MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGroup>& groups, const LearnerStep& learned,
+                       const std::vector<RewardSetting>& rewards, const StepTimes& times, int64_t parameters) {
+  MetricRow row;
+  row.set("step", step);
+  row.set("time_s", time_s);
+  const std::vector<double> scores = counted_scores(groups);
+  row.set("critic/score/mean", mean(scores));
+  row.set("critic/score/std", standard_deviation(scores, 0));
+  row.set("actor/pg_loss", learned.pg_loss);
+  row.set("actor/entropy", learned.entropy);
+  row.set("actor/grad_norm", learned.grad_norm);
+  row.set("actor/lr", learned.updates > 0 ? std::optional(learned.lr) : std::nullopt);
+  row.set("actor/pg_clipfrac", learned.pg_clipfrac);
+  add_lengths(row, groups);
+  row.set("mismatch/tokens", learned.mismatch.tokens);
+  row.set("mismatch/checked", learned.mismatch.checked);
+  row.set("mismatch/max_abs", learned.mismatch.max_abs);
+  add_staleness(row, step, groups);
+  add_rewards(row, groups, rewards);
+  row.set("groups/kept", learned.groups_kept);
+  row.set("groups/zero_variance", learned.groups_zero_variance);
+  row.set("groups/refilled", int64_t{0});
+  row.set("timing_s/rollout", times.rollout);
+  row.set("timing_s/reward", times.reward);
+  row.set("timing_s/train", times.train);
+  row.set("timing_s/publish", times.publish);
+  row.set("timing_s/save", times.save);
+  row.set("timing_s/eval", times.eval);
+  row.set("timing_s/step", times.step);
+  row.set("perf/rollout_tok_s", rate(static_cast<double>(times.sampled_tokens), times.rollout));
+  row.set("perf/train_tok_s", rate(static_cast<double>(learned.trained_tokens), times.train));
+  row.set("perf/memory_gb", peak_memory_gb());
+  static_cast<void>(parameters);
+  return row;
+}
+
+void add_evaluation(MetricRow& row, const EvaluationResult& result) {
+  for (const int64_t k : result.pass_at) {
+    row.set("eval/all/pass@" + std::to_string(k), result.all.pass_at(k, result.samples));
+    for (const auto& [family, cell] : result.families)
+      if (!family.empty()) row.set("eval/" + family + "/pass@" + std::to_string(k), cell.pass_at(k, result.samples));
+  }
+}
+
+}  // namespace retort

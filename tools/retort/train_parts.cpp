@@ -1,0 +1,138 @@
+#include "tools/retort/train_parts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/channel/in_process.h"
+#include "base/check.h"
+#include "base/error.h"
+#include "tasks/evaluation_set.h"
+
+namespace retort {
+namespace {
+
+TaskOptions task_options(const TasksSection& tasks) { return {tasks.prompt_key, tasks.answer_key, tasks.system_prompt}; }
+
+std::vector<RewardSetting> reward_settings(const std::vector<RewardSection>& sections) {
+  std::vector<RewardSetting> settings;
+  for (const RewardSection& section : sections) settings.push_back({section.name, section.weight});
+  return settings;
+}
+
+// Longest prompt in tokens that a task may have.
+int64_t prompt_limit(const RunConfig& config, const Policy& policy) {
+  const int64_t room = policy.max_positions() - config.rollout.max_new_tokens;
+  if (room < 1)
+    throw UserError("[rollout.max_new_tokens]", fmt::format("got {}, the model has {} positions", config.rollout.max_new_tokens, policy.max_positions()),
+                    fmt::format("set it below {}", policy.max_positions()));
+  return config.tasks.max_prompt_tokens > 0 ? std::min(config.tasks.max_prompt_tokens, room) : room;
+}
+
+EngineSettings rollout_settings(const TrainParts& parts) {
+  const RolloutConfig& rollout = parts.config.rollout;
+  EngineSettings settings = engine_settings(parts.model);
+  settings.sampling = {rollout.temperature, rollout.top_k, rollout.top_p, parts.config.run.seed, Purpose::kSampling};
+  settings.max_new_tokens = rollout.max_new_tokens;
+  settings.stop = rollout.stop;
+  settings.max_sequences = rollout.max_sequences;
+  settings.max_batch_tokens = rollout.max_batch_tokens;
+  settings.cache_bytes = rollout.cache_bytes;
+  // The longest prompt is not known before it is drawn: room for 1024 tokens, or what the configuration allows.
+  settings.max_length = std::min<int64_t>(prompt_limit(parts.config, *parts.model.policy), 1024) + rollout.max_new_tokens;
+  return settings;
+}
+
+}  // namespace
+
+TrainParts build_train_parts(const RunConfig& config) {
+  TrainParts parts;
+  parts.config = config;
+  const TaskOptions options = task_options(config.tasks);
+  parts.curriculum = std::make_unique<Curriculum>(parse_training_spec(config.tasks.train, "[tasks.train]"), options, config.run.seed);
+  if (!config.tasks.eval.empty()) parts.held_out = evaluation_tasks(parse_evaluation_spec(config.tasks.eval, "[tasks.eval]"), options);
+  parts.reward_settings = reward_settings(config.rewards);
+  parts.rewards = std::make_unique<RewardSet>(parts.reward_settings, "[rewards]");
+  parts.rewards->self_test();
+
+  set_cpu_threads(config.run.threads);
+  parts.model = load_model(config.model.path, "[model.path]", config.run.device);
+  Policy& policy = *parts.model.policy;
+  parts.optimizer = std::make_unique<Optimizer>(policy, config.learner, parts.model.masters ? &*parts.model.masters : nullptr);
+  LearnerSettings settings;
+  settings.learner = config.learner;
+  settings.mismatch = config.mismatch;
+  settings.seed = config.run.seed;
+  settings.temperature = config.rollout.temperature;
+  settings.updates_per_step = config.train.updates_per_step;
+  settings.steps = config.train.steps;
+  parts.learner = std::make_unique<Learner>(policy, *parts.optimizer, settings);
+  parts.worker = std::make_unique<Worker>(policy, *parts.model.codec, rollout_settings(parts), config.rollout.group_size);
+  // One thread serves both ends: the channel must hold what one forward can finish.
+  parts.channel = make_in_process_channel(static_cast<size_t>(config.rollout.max_sequences * 2));
+  return parts;
+}
+
+std::vector<Task> draw_tasks(TrainParts& parts) {
+  const RunConfig& config = parts.config;
+  const int64_t limit = prompt_limit(config, *parts.model.policy);
+  return parts.curriculum->draw(static_cast<size_t>(config.train.prompts_per_step), [&](const Task& task) {
+    const int64_t length = static_cast<int64_t>(parts.model.codec->encode(task).size());
+    if (length <= limit) return true;
+    if (config.tasks.overlong_prompt == "drop") return false;
+    throw UserError("[tasks.max_prompt_tokens]", fmt::format("a prompt of {} tokens, the limit is {}", length, limit),
+                    "raise it, or set tasks.overlong_prompt = \"drop\"");
+  });
+}
+
+std::vector<ScoredGroup> roll_out(TrainParts& parts, int64_t step, const std::vector<Task>& tasks) {
+  std::vector<ScoredGroup> groups(tasks.size());
+  parts.worker->set_version(static_cast<uint32_t>(step - 1));
+  parts.worker->submit(step, tasks);
+  size_t missing = tasks.size() * static_cast<size_t>(parts.config.rollout.group_size);
+  const auto take_all = [&] {
+    while (std::optional<Sample> sample = parts.channel->receiver().take()) {
+      groups.at(sample->id.task).samples.push_back(std::move(*sample));
+      --missing;
+    }
+  };
+  while (!parts.worker->idle()) {
+    parts.worker->step(parts.channel->sender());
+    take_all();
+  }
+  RT_CHECK_EQ(missing, size_t{0}) << "samples of step " << step << " are missing";
+  for (ScoredGroup& group : groups)
+    std::sort(group.samples.begin(), group.samples.end(), [](const Sample& a, const Sample& b) { return a.id < b.id; });
+  return groups;
+}
+
+void score(const TrainParts& parts, const std::vector<Task>& tasks, std::vector<ScoredGroup>& groups) {
+  for (size_t t = 0; t < groups.size(); ++t)
+    for (const Sample& sample : groups[t].samples)
+      groups[t].verdicts.push_back(parts.rewards->score(sample.id, tasks[t], parts.model.codec->completion(sample)));
+}
+
+HeldOut evaluate_held_out(const TrainParts& parts, bool wide) {
+  const RunConfig& config = parts.config;
+  EvaluationSettings settings;
+  settings.samples = config.eval.samples;
+  settings.temperature = config.eval.temperature;
+  settings.max_new_tokens = config.rollout.max_new_tokens;
+  settings.stop = config.rollout.stop;
+  settings.pass_at = {1};
+  if (settings.samples >= 8) settings.pass_at.push_back(8);
+  settings.seed = config.run.seed;
+  settings.max_sequences = config.rollout.max_sequences;
+  settings.max_batch_tokens = config.rollout.max_batch_tokens;
+  settings.cache_bytes = config.rollout.cache_bytes;
+  HeldOut result{evaluate(parts.model, parts.held_out, *parts.rewards, settings), std::nullopt};
+  const size_t prompts = std::min<size_t>(parts.held_out.size(), config.eval.wide_prompts);
+  if (!wide || prompts == 0) return result;
+  settings.samples = config.eval.wide_samples;
+  settings.pass_at = {1, config.eval.wide_samples};
+  result.wide = evaluate(parts.model, {parts.held_out.begin(), parts.held_out.begin() + static_cast<std::ptrdiff_t>(prompts)}, *parts.rewards, settings);
+  return result;
+}
+
+}  // namespace retort

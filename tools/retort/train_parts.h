@@ -1,0 +1,52 @@
+#pragma once
+// The parts of a training run, built from its configuration: what train.cpp's loop moves tasks, samples, verdicts and
+// weights between.
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/channel/channel.h"
+#include "learner/checkpoint.h"
+#include "learner/learner.h"
+#include "rewards/score.h"
+#include "rollout/worker.h"
+#include "tasks/curriculum.h"
+#include "tools/retort/evaluation.h"
+#include "tools/retort/run_config.h"
+
+namespace retort {
+
+struct TrainParts {
+  RunConfig config;
+  LoadedModel model;
+  std::vector<RewardSetting> reward_settings;
+  std::unique_ptr<RewardSet> rewards;
+  std::unique_ptr<Curriculum> curriculum;
+  std::vector<Task> held_out;  // empty: no evaluation
+  std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<Learner> learner;
+  std::unique_ptr<SampleChannel> channel;
+  std::unique_ptr<Worker> worker;
+};
+
+// Everything a user can get wrong is found here, before anything is written: files, tasks, rewards (their known
+// answers too), lengths.
+TrainParts build_train_parts(const RunConfig& config);
+
+// Tasks of the next step: overlong prompts are left out or refused as the configuration says.
+std::vector<Task> draw_tasks(TrainParts& parts);
+
+// G samples of each task, ordered by task and slot, through the channel.
+std::vector<ScoredGroup> roll_out(TrainParts& parts, int64_t step, const std::vector<Task>& tasks);
+
+// Fills the verdicts in.
+void score(const TrainParts& parts, const std::vector<Task>& tasks, std::vector<ScoredGroup>& groups);
+
+// Held-out evaluation; `wide` adds pass@wide_samples on the first wide_prompts tasks.
+struct HeldOut {
+  EvaluationResult narrow;
+  std::optional<EvaluationResult> wide;
+};
+HeldOut evaluate_held_out(const TrainParts& parts, bool wide);
+
+}  // namespace retort
