@@ -27,6 +27,19 @@ Verdict combine(const SampleId& id, std::vector<VerdictPart> parts) {
   return verdict;
 }
 
+void self_test(const std::string& name, const Reward& reward) {
+  const std::vector<KnownAnswer> known = reward.known_answers();
+  RT_CHECK(!known.empty()) << name << " has no known answers";
+  for (const KnownAnswer& answer : known) {
+    const Judgement judgement = reward.score(answer.task, answer.completion);
+    const bool as_known = judgement.outcome == answer.outcome &&
+                          (answer.outcome != Outcome::kValue || judgement.score == answer.score);
+    RT_CHECK(as_known) << name << ", known answer '" << answer.what << "': got "
+                       << outcome_name(judgement.outcome) << ' ' << judgement.score << ", expected "
+                       << outcome_name(answer.outcome) << ' ' << answer.score;
+  }
+}
+
 RewardSet::RewardSet(const std::vector<RewardSetting>& settings, const std::string& place) {
   if (settings.empty())
     throw UserError(place, "the list is empty",
@@ -78,18 +91,7 @@ Verdict RewardSet::score(const SampleId& id, const Task& task, const Completion&
 }
 
 void RewardSet::self_test() const {
-  for (const Entry& entry : entries_) {
-    const std::vector<KnownAnswer> known = entry.reward->known_answers();
-    RT_CHECK(!known.empty()) << entry.setting.name << " has no known answers";
-    for (const KnownAnswer& answer : known) {
-      const Judgement judgement = entry.reward->score(answer.task, answer.completion);
-      const bool as_known = judgement.outcome == answer.outcome &&
-                            (answer.outcome != Outcome::kValue || judgement.score == answer.score);
-      RT_CHECK(as_known) << entry.setting.name << ", known answer '" << answer.what << "': got "
-                         << outcome_name(judgement.outcome) << ' ' << judgement.score
-                         << ", expected " << outcome_name(answer.outcome) << ' ' << answer.score;
-    }
-  }
+  for (const Entry& entry : entries_) retort::self_test(entry.setting.name, *entry.reward);
 }
 
 }  // namespace retort

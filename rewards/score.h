@@ -21,6 +21,10 @@ struct RewardSetting {
 // policy's doing the score is 0 and means nothing: such a sample is counted, never scored.
 Verdict combine(const SampleId& id, std::vector<VerdictPart> parts);
 
+// Asks a reward its known answers. RT_CHECK fails where one differs: a reward that is wrong about
+// them must not train anything.
+void self_test(const std::string& name, const Reward& reward);
+
 // Constant after construction; score() may be called from several threads at once.
 class RewardSet {
  public:
@@ -33,8 +37,7 @@ class RewardSet {
   // verifier_error).
   Verdict score(const SampleId& id, const Task& task, const Completion& completion) const;
 
-  // Asks every configured reward its known answers. RT_CHECK fails where one differs: a reward that
-  // is wrong about them must not train anything.
+  // self_test() of every configured reward.
   void self_test() const;
 
  private:

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -114,11 +115,13 @@ FamilySource training_source(const std::string& part, const std::string& place) 
   const std::vector<std::string> fields = split(part, ':');
   FamilySource source = family_source(part, fields, place);
   const std::string form = fields[0] + ":" + fields[1] + ":train";
-  if (fields.back() != "train")
+  const bool says_train = std::find(fields.begin() + 2, fields.end(), "train") != fields.end();
+  if (!says_train)
     throw UserError(place, in_quotes(part) + " means the held-out side, which is never trained on",
                     "write " + form);
   if (fields.size() > 3)
-    throw UserError(place, in_quotes(part) + " is drawn without end and takes no count and no seed",
+    throw UserError(place,
+                    in_quotes(part) + " says more than the levels, but training draws without end",
                     "write " + form);
   source.side = Split::kTrain;
   return source;

@@ -46,7 +46,9 @@ class RowReader {
 
   const Json& member(const Json& row, const std::string& key, const std::string& setting) const {
     const auto at = row.find(key);
-    if (at != row.end() && !at->is_null()) return *at;
+    if (at != row.end() && at->is_null())
+      fail("'" + key + "' is null", "give a value, or name the row's own key with " + setting);
+    if (at != row.end()) return *at;
     std::vector<std::string> keys;
     for (const auto& item : row.items()) keys.push_back(item.key());
     fail("no key '" + key + "'" + did_you_mean(key, keys),
