@@ -1,0 +1,254 @@
+#include "base/sqlite.h"
+
+#include "base/check.h"
+#include "base/error.h"
+
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace retort {
+
+struct SqliteConnection {
+  std::string path;
+  sqlite3* handle = nullptr;
+  // Statements hold the connection, so none is left when it closes.
+  ~SqliteConnection() { sqlite3_close(handle); }
+};
+
+namespace {
+
+// How long a statement waits for another program that holds the database.
+constexpr int kBusyMilliseconds = 30'000;
+
+[[noreturn]] void fail(const std::string& path, sqlite3* handle, int code, std::string_view sql,
+                       const char* file, int line) {
+  const std::string message = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+  switch (code & 0xff) {
+    case SQLITE_CANTOPEN:
+      throw UserError(path, "cannot be opened (" + message + ")", "give the path of a database");
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+      throw UserError(path, "is damaged (" + message + ")",
+                      "put a copy that is whole in its place, or start again without it");
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+      throw UserError(path, "cannot be read or written (" + message + ")",
+                      "make room on the disk, then go on with --resume");
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      throw UserError(path, "cannot be written (" + message + ")", "allow writing to it");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      throw UserError(path, "is held by another program (" + message + ")",
+                      "end that program, then run this again");
+    default:
+      RT_CHECK(false) << path << ": " << message << " in: " << sql << " (called at " << file << ':'
+                      << line << ')';
+      __builtin_unreachable();
+  }
+}
+
+// The one check of results of the C interface.
+#define RT_SQLITE(connection, call, sql)                                                \
+  do {                                                                                  \
+    const int rt_code = (call);                                                         \
+    if (rt_code != SQLITE_OK)                                                           \
+      fail((connection).path, (connection).handle, rt_code, (sql), __FILE__, __LINE__); \
+  } while (false)
+
+std::string sql_of(sqlite3_stmt* statement) {
+  const char* sql = sqlite3_sql(statement);
+  return sql != nullptr ? sql : "";
+}
+
+// "file:" name of a path, with the characters escaped that would end it.
+std::string uri_of(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%')
+      uri += "%25";
+    else if (c == '?')
+      uri += "%3f";
+    else if (c == '#')
+      uri += "%23";
+    else
+      uri += c;
+  }
+  return uri;
+}
+
+// A reader of a WAL database writes its index beside it. Where that is forbidden and no writer has
+// left a log, the file alone is the database.
+bool must_be_read_alone(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return ::access((path + "-wal").c_str(), F_OK) != 0 && ::access(folder.c_str(), W_OK) != 0;
+}
+
+}  // namespace
+
+// ---- Statement
+
+Statement::Statement(std::shared_ptr<SqliteConnection> connection, std::string_view sql)
+    : connection_(std::move(connection)) {
+  RT_SQLITE(*connection_,
+            sqlite3_prepare_v3(connection_->handle, sql.data(), static_cast<int>(sql.size()),
+                               SQLITE_PREPARE_PERSISTENT, &statement_, nullptr),
+            sql);
+  RT_CHECK(statement_ != nullptr) << "no statement in: " << sql;
+}
+Statement::~Statement() { sqlite3_finalize(statement_); }
+Statement::Statement(Statement&& other) noexcept
+    : connection_(std::move(other.connection_)),
+      statement_(std::exchange(other.statement_, nullptr)) {}
+
+void Statement::bind(int parameter, std::nullptr_t) {
+  RT_SQLITE(*connection_, sqlite3_bind_null(statement_, parameter), sql_of(statement_));
+}
+void Statement::bind_integer(int parameter, int64_t value) {
+  RT_SQLITE(*connection_, sqlite3_bind_int64(statement_, parameter, value), sql_of(statement_));
+}
+void Statement::bind(int parameter, double value) {
+  RT_SQLITE(*connection_, sqlite3_bind_double(statement_, parameter, value), sql_of(statement_));
+}
+void Statement::bind(int parameter, std::string_view value) {
+  // A null pointer would be NULL; an empty text is not.
+  const char* data = value.data() != nullptr ? value.data() : "";
+  RT_SQLITE(
+      *connection_,
+      sqlite3_bind_text64(statement_, parameter, data, value.size(), SQLITE_STATIC, SQLITE_UTF8),
+      sql_of(statement_));
+}
+void Statement::bind(int parameter, Blob value) {
+  const void* data = value.data() != nullptr ? static_cast<const void*>(value.data()) : "";
+  RT_SQLITE(*connection_,
+            sqlite3_bind_blob64(statement_, parameter, data, value.size(), SQLITE_STATIC),
+            sql_of(statement_));
+}
+
+bool Statement::next() {
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code != SQLITE_DONE) {
+    const std::string sql = sql_of(statement_);
+    try {
+      fail(connection_->path, connection_->handle, code, sql, __FILE__, __LINE__);
+    } catch (...) {
+      sqlite3_reset(statement_);
+      throw;
+    }
+  }
+  sqlite3_reset(statement_);
+  return false;
+}
+
+void Statement::reset() { sqlite3_reset(statement_); }
+
+ColumnType Statement::type(int column) const {
+  switch (sqlite3_column_type(statement_, column)) {
+    case SQLITE_INTEGER:
+      return ColumnType::kInteger;
+    case SQLITE_FLOAT:
+      return ColumnType::kReal;
+    case SQLITE_TEXT:
+      return ColumnType::kText;
+    case SQLITE_BLOB:
+      return ColumnType::kBlob;
+    default:
+      return ColumnType::kNull;
+  }
+}
+int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+double Statement::real(int column) const { return sqlite3_column_double(statement_, column); }
+std::string Statement::text(int column) const {
+  const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+  const auto size = static_cast<size_t>(sqlite3_column_bytes(statement_, column));
+  return data != nullptr ? std::string(data, size) : std::string();
+}
+Blob Statement::blob(int column) const {
+  const auto* data = static_cast<const std::byte*>(sqlite3_column_blob(statement_, column));
+  return {data, static_cast<size_t>(sqlite3_column_bytes(statement_, column))};
+}
+int Statement::columns() const { return sqlite3_column_count(statement_); }
+std::string Statement::column_name(int column) const {
+  return sqlite3_column_name(statement_, column);
+}
+
+// ---- Database
+
+Database::Database(std::shared_ptr<SqliteConnection> connection)
+    : connection_(std::move(connection)) {}
+
+Database Database::open(const std::string& path, Mode mode) {
+  auto connection = std::make_shared<SqliteConnection>();
+  connection->path = path;
+  int flags = SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE;
+  std::string uri = uri_of(path);
+  if (mode == Mode::kRead) {
+    flags |= SQLITE_OPEN_READONLY;
+    if (must_be_read_alone(path)) uri += "?immutable=1";
+  } else {
+    flags |= SQLITE_OPEN_READWRITE | (mode == Mode::kCreate ? SQLITE_OPEN_CREATE : 0);
+  }
+  RT_SQLITE(*connection, sqlite3_open_v2(uri.c_str(), &connection->handle, flags, nullptr), uri);
+  RT_SQLITE(*connection, sqlite3_busy_timeout(connection->handle, kBusyMilliseconds), uri);
+  Database database(std::move(connection));
+  if (mode != Mode::kRead) {
+    database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    database.execute("PRAGMA foreign_keys = ON");
+  }
+  database.integer("SELECT count(*) FROM sqlite_schema");  // reads the header: damage shows here
+  return database;
+}
+
+void Database::execute(const std::string& sql) {
+  RT_SQLITE(*connection_, sqlite3_exec(connection_->handle, sql.c_str(), nullptr, nullptr, nullptr),
+            sql);
+}
+
+Statement Database::prepare(std::string_view sql) { return Statement(connection_, sql); }
+
+std::optional<int64_t> Database::integer(std::string_view sql) {
+  Statement statement = prepare(sql);
+  if (!statement.next() || statement.is_null(0)) return std::nullopt;
+  return statement.integer(0);
+}
+
+std::optional<std::string> Database::text(std::string_view sql) {
+  Statement statement = prepare(sql);
+  if (!statement.next() || statement.is_null(0)) return std::nullopt;
+  return statement.text(0);
+}
+
+void Database::check_integrity() {
+  const std::string fault = text("PRAGMA integrity_check(1)").value_or("no answer");
+  const std::optional<std::string> orphan = text("PRAGMA foreign_key_check");
+  if (fault == "ok" && !orphan) return;
+  throw UserError(path(), "is damaged (" + (fault != "ok" ? fault : "orphans in " + *orphan) + ")",
+                  "put a copy that is whole in its place, or start again without it");
+}
+
+const std::string& Database::path() const { return connection_->path; }
+
+// ---- Transaction
+
+Transaction::Transaction(Database& database) : database_(database) {
+  database_.execute("BEGIN IMMEDIATE");
+}
+Transaction::~Transaction() {
+  if (!open_) return;
+  try {
+    database_.execute("ROLLBACK");
+  } catch (const std::exception&) {
+    // The failure that led here may have ended the transaction already.
+  }
+}
+void Transaction::commit() {
+  database_.execute("COMMIT");
+  open_ = false;
+}
+
+}  // namespace retort
