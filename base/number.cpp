@@ -22,7 +22,7 @@ std::string compact(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
   const double size = std::fabs(value);
-  const bool fixed = size == 0 || (size >= 1e-5 && size < 1e15);
+  const bool fixed = size == 0 || (size >= 1e-4 && size < 1e15);
   return digits(value, fixed ? std::chars_format::fixed : std::chars_format::scientific);
 }
 

@@ -4,7 +4,7 @@
 
 namespace retort {
 
-// The shortest digits that read back as the same double; fixed notation from 1e-5 to 1e15, always
+// The shortest digits that read back as the same double; fixed notation from 1e-4 to 1e15, always
 // with a
 // '.' or an exponent (1.0, 0.1, 1e-08), so that a reader of TOML takes it for a float. Infinities
 // and nan as "inf", "-inf", "nan".

@@ -1,0 +1,73 @@
+#pragma once
+// Waiting with a deadline, a reason and a holder. Every wait of the project goes through here, so
+// that `current_waits()` can print who is stuck, on what, and who could end it.
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace retort {
+
+// A moment of the steady clock. Copyable; the same deadline can bound several waits in a row.
+class Deadline {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  static Deadline after(double seconds);  // from now; 0 or less: already passed
+  static Deadline never();                // for waits that a signal or a closing peer ends
+
+  bool passed() const;
+  double seconds_left() const;  // never negative; infinity for never()
+  Clock::time_point when() const { return when_; }
+
+ private:
+  explicit Deadline(Clock::time_point when) : when_(when) {}
+  Clock::time_point when_;
+};
+
+struct WaitRow {
+  std::string reason;  // "a credit for sample 3/0/1/0"
+  std::string holder;  // who can end the wait: "the learner"
+  double waited_s = 0;
+  double left_s = 0;
+};
+
+// All waits of the process, the longest first.
+std::vector<WaitRow> current_waits();
+// "waited 2.0 s for REASON, held by HOLDER", the text of a time-out.
+std::string wait_text(const WaitRow& row);
+
+// What a wait is for; listed in current_waits() as long as it lives.
+class WaitScope {
+ public:
+  WaitScope(std::string reason, std::string holder, Deadline deadline);
+  ~WaitScope();
+  WaitScope(const WaitScope&) = delete;
+  WaitScope& operator=(const WaitScope&) = delete;
+  WaitRow row() const;
+
+ private:
+  std::string reason_;
+  std::string holder_;
+  Deadline deadline_;
+  Deadline::Clock::time_point since_;
+  friend std::vector<WaitRow> current_waits();
+};
+
+// Waits on `condition` until `done()` or the deadline; returns done(). `lock` holds the mutex that
+// guards what done() reads. A deadline that has passed still looks once.
+template <class Done>
+bool wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
+                const WaitScope& /*what for*/, Deadline deadline, const Done& done) {
+  while (!done()) {
+    if (deadline.passed()) return false;
+    if (deadline.when() == Deadline::Clock::time_point::max())
+      condition.wait(lock);
+    else
+      condition.wait_until(lock, deadline.when());
+  }
+  return true;
+}
+
+}  // namespace retort
