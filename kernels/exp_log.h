@@ -1,11 +1,12 @@
 #pragma once
-// fp32 exp and log with bits of our own: the same IEEE operations for one number (the references) and for
-// vectors of any width (kernels/vec.h), so a lane does not depend on its neighbours or on the instruction
-// set. Error below 1 ulp (exp) and 2 ulp (log) of the exact value, subnormal results included.
+// fp32 exp and log with bits of our own: the same IEEE operations for one number (the references)
+// and for vectors of any width (kernels/vec.h), so a lane does not depend on its neighbours or on
+// the instruction set. Error below 1 ulp (exp) and 2 ulp (log) of the exact value, subnormal
+// results included.
 //
-// F is `float` or V16 of kernels/vec.h, which brings its own splat, fma, select, as_int, as_float, to_float.
-// Everything is inside an unnamed namespace: a copy compiled for one instruction set must never serve
-// another file.
+// F is `float` or V16 of kernels/vec.h, which brings its own splat, fma, select, as_int, as_float,
+// to_float. Everything is inside an unnamed namespace: a copy compiled for one instruction set must
+// never serve another file.
 #include <cstdint>
 
 namespace retort::kernels {
@@ -33,15 +34,16 @@ RETORT_INLINE float as_float(int32_t bits) {
 }
 RETORT_INLINE float to_float(int32_t x) { return static_cast<float>(x); }
 
-// exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; exp(r) = 1 + r + r^2 q(r), q minimax of degree 4.
-// x >= 88.73 -> inf, x < -103.98 -> 0, nan -> nan.
+// exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2; exp(r) = 1 + r + r^2 q(r), q minimax
+// of degree 4. x >= 88.73 -> inf, x < -103.98 -> 0, nan -> nan.
 template <class F>
 RETORT_INLINE F exp_f32(F x) {
   const F high = splat<F>(89.0f);
   const F low = splat<F>(-104.0f);
   x = select(x > high, high, x);
   x = select(x < low, low, x);
-  const F magic = splat<F>(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer in the low bits
+  const F magic =
+      splat<F>(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer in the low bits
   const F shifted = fma(x, splat<F>(0x1.715476p+0f), magic);
   const F n = shifted - magic;
   F r = fma(n, splat<F>(-0x1.62e43p-1f), x);
@@ -60,8 +62,8 @@ RETORT_INLINE F exp_f32(F x) {
   return (p * first) * second;
 }
 
-// log(x) = e ln 2 + log(m), m = 1 + f in [sqrt(1/2), sqrt(2)); log(1 + f) = f - f^2/2 + f^3 P(f), P minimax of
-// degree 8. 0 -> -inf, x < 0 -> nan, inf -> inf, nan -> nan.
+// log(x) = e ln 2 + log(m), m = 1 + f in [sqrt(1/2), sqrt(2)); log(1 + f) = f - f^2/2 + f^3 P(f), P
+// minimax of degree 8. 0 -> -inf, x < 0 -> nan, inf -> inf, nan -> nan.
 template <class F>
 RETORT_INLINE F log_f32(F x) {
   const F zero = splat<F>(0.0f);

@@ -1,16 +1,17 @@
 #pragma once
-// Vectors of 16 fp32 lanes for the files that are compiled once per instruction set (`*_cpu.cpp`, RETORT_ISA).
+// Vectors of 16 fp32 lanes for the files that are compiled once per instruction set (`*_cpu.cpp`,
+// RETORT_ISA).
 //
-// V16 is one AVX-512 register or two AVX2 registers, made of the compiler's vector types; the lanes of every
-// operation are the same IEEE operations in both, so the bits are the same. The fused multiply-add is written
-// out with the intrinsic: contraction by the compiler is off, and g++ 12 has no builtin for it.
-// Everything is in an unnamed namespace inside retort::kernels::RETORT_ISA: nothing compiled here may be
-// shared with another object file.
+// V16 is one AVX-512 register or two AVX2 registers, made of the compiler's vector types; the lanes
+// of every operation are the same IEEE operations in both, so the bits are the same. The fused
+// multiply-add is written out with the intrinsic: contraction by the compiler is off, and g++ 12
+// has no builtin for it. Everything is in an unnamed namespace inside retort::kernels::RETORT_ISA:
+// nothing compiled here may be shared with another object file.
+#include "kernels/exp_log.h"
+
 #include <immintrin.h>
 
 #include <cstdint>
-
-#include "kernels/exp_log.h"
 
 #ifndef RETORT_ISA
 #error "kernels/vec.h is for files compiled per instruction set"
@@ -54,33 +55,33 @@ RETORT_INLINE vf splat_part(float x) {
 }
 
 #define RETORT_EACH_PART _Pragma("GCC unroll 2") for (int i = 0; i < kParts; ++i)
-#define RETORT_BINARY(op)                            \
-  RETORT_INLINE V16 operator op(V16 a, V16 b) {      \
-    V16 r;                                           \
+#define RETORT_BINARY(op)                                \
+  RETORT_INLINE V16 operator op(V16 a, V16 b) {          \
+    V16 r;                                               \
     RETORT_EACH_PART r.part[i] = a.part[i] op b.part[i]; \
-    return r;                                        \
+    return r;                                            \
   }
 RETORT_BINARY(+)
 RETORT_BINARY(-)
 RETORT_BINARY(*)
 RETORT_BINARY(/)
 #undef RETORT_BINARY
-#define RETORT_COMPARE(op)                           \
-  RETORT_INLINE I16 operator op(V16 a, V16 b) {      \
-    I16 r;                                           \
+#define RETORT_COMPARE(op)                               \
+  RETORT_INLINE I16 operator op(V16 a, V16 b) {          \
+    I16 r;                                               \
     RETORT_EACH_PART r.part[i] = a.part[i] op b.part[i]; \
-    return r;                                        \
+    return r;                                            \
   }
 RETORT_COMPARE(<)
 RETORT_COMPARE(>)
 RETORT_COMPARE(==)
 RETORT_COMPARE(!=)
 #undef RETORT_COMPARE
-#define RETORT_INTEGER(op, B, b_of_part)             \
-  RETORT_INLINE I16 operator op(I16 a, B b) {        \
-    I16 r;                                           \
+#define RETORT_INTEGER(op, B, b_of_part)                 \
+  RETORT_INLINE I16 operator op(I16 a, B b) {            \
+    I16 r;                                               \
     RETORT_EACH_PART r.part[i] = a.part[i] op b_of_part; \
-    return r;                                        \
+    return r;                                            \
   }
 RETORT_INTEGER(-, I16, b.part[i])
 RETORT_INTEGER(+, int, b)
@@ -124,7 +125,8 @@ RETORT_INLINE V16 max(V16 a, V16 b) { return select(a > b, a, b); }
 RETORT_INLINE V16 sqrt(V16 a) {
   V16 r;
 #ifdef __AVX512F__
-  RETORT_EACH_PART r.part[i] = (vf)_mm512_sqrt_ps((__m512)a.part[i]);
+  RETORT_EACH_PART r.part[i] =
+      (vf)_mm512_mask_sqrt_ps((__m512)a.part[i], 0xffff, (__m512)a.part[i]);
 #else
   RETORT_EACH_PART r.part[i] = (vf)_mm256_sqrt_ps((__m256)a.part[i]);
 #endif
@@ -196,7 +198,8 @@ RETORT_INLINE float max16(V16 a) {
   float lanes[kLanes];
   store(lanes, a);
   for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
+    for (int i = 0; i < width; ++i)
+      lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
   }
   return lanes[0];
 }

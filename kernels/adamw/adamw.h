@@ -1,11 +1,12 @@
 #pragma once
-// adamw: decoupled weight decay (Loshchilov & Hutter 2019), the arithmetic of PyTorch's torch.optim.AdamW in fp32:
+// adamw: decoupled weight decay (Loshchilov & Hutter 2019), the arithmetic of PyTorch's
+// torch.optim.AdamW in fp32:
 //   w *= 1 - lr * weight_decay
 //   m = beta1 * m + (1 - beta1) * g;  v = beta2 * v + (1 - beta2) * g^2
 //   w -= (lr / (1 - beta1^t)) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
-// g = grad * grad_scale (gradient clipping). Element-wise: bits depend on no thread count. The bias corrections are
-// computed in double by the caller (base/exact_math.h).
-// sum_of_squares: 16 partial double chains over a tensor's elements (index mod 16, ascending), fixed tree.
+// g = grad * grad_scale (gradient clipping). Element-wise: bits depend on no thread count. The bias
+// corrections are computed in double by the caller (base/exact_math.h). sum_of_squares: 16 partial
+// double chains over a tensor's elements (index mod 16, ascending), fixed tree.
 #include <cstdint>
 
 namespace retort::kernels {

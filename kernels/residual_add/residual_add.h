@@ -1,8 +1,8 @@
 #pragma once
 // residual_add: y = x + r, element-wise fp32. The backward hands the same gradient to both.
-#include <cstdint>
-
 #include "kernels/parameter_fwd.h"
+
+#include <cstdint>
 
 namespace retort::kernels {
 

@@ -1,6 +1,6 @@
 #pragma once
-// select_rows: y[i] = x[rows[i]], rows ascending and distinct. Backward: dx is zero but for dx[rows[i]] = dy[i].
-// Copies only: no arithmetic.
+// select_rows: y[i] = x[rows[i]], rows ascending and distinct. Backward: dx is zero but for
+// dx[rows[i]] = dy[i]. Copies only: no arithmetic.
 #include "kernels/parameter_fwd.h"
 
 namespace retort::kernels {

@@ -1,0 +1,111 @@
+#pragma once
+// A matrix product as register tiles on one thread, for files compiled per instruction set.
+#include "kernels/gemm/tile.h"
+
+namespace retort::kernels {
+namespace {
+
+// Right operand: panels of 16 columns, `panel_stride` floats apart, rows (steps) `step_stride`
+// apart.
+struct Right {
+  const float* data;
+  int64_t panel_stride;
+  int64_t step_stride;
+};
+
+// c[rows, columns] = (accumulate ? c : 0) + A B, + bias when given, as tiles; single-threaded. Rows
+// of c are c_stride apart. Reads of B cover whole panels.
+struct Block {
+  const float* a;
+  int64_t a_stride;
+  Right b;
+  int64_t rows;
+  int64_t steps;
+  int64_t columns;
+  float* c;
+  int64_t c_stride;
+  bool accumulate;
+  const float* bias;  // [columns] or null
+};
+
+static void copy_columns(const float* from, int64_t from_stride, float* to, int64_t to_stride,
+                         int64_t rows, int64_t columns) {
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < columns; ++i) to[r * to_stride + i] = from[r * from_stride + i];
+  }
+}
+
+template <Left kLeft, int R, int P>
+static void run_tile(const Block& block, int64_t row, int64_t panel) {
+  constexpr int64_t kColumns = P * kLanes;
+  const int64_t column = panel * kLanes;
+  const int64_t columns = block.columns - column < kColumns ? block.columns - column : kColumns;
+  const bool whole = columns == kColumns;
+  const float* a = block.a + (kLeft == Left::kRows ? row * block.a_stride : row);
+  const float* b[P];
+  for (int p = 0; p < P; ++p) b[p] = block.b.data + (panel + p) * block.b.panel_stride;
+  float* c = block.c + row * block.c_stride + column;
+  int64_t c_stride = block.c_stride;
+  // A tile that reaches over the last column works on a copy.
+  float copy[R * kColumns];
+  if (!whole) {
+    if (block.accumulate) copy_columns(c, c_stride, copy, kColumns, R, columns);
+    c = copy;
+    c_stride = kColumns;
+  }
+  Tile<R, P> tile;
+  if (block.accumulate) {
+    tile.load_from(c, c_stride);
+  } else {
+    tile.clear();
+  }
+  tile.template add<kLeft>(a, block.a_stride, b, block.b.step_stride, block.steps);
+  if (block.bias) {
+    for (int p = 0; p < P; ++p) {
+      const V16 bias = load_n(block.bias + column + p * kLanes, columns - p * kLanes);
+      for (int r = 0; r < R; ++r) tile.acc[r][p] = tile.acc[r][p] + bias;
+    }
+  }
+  tile.store_to(c, c_stride);
+  if (!whole) {
+    copy_columns(copy, kColumns, block.c + row * block.c_stride + column, block.c_stride, R,
+                 columns);
+  }
+}
+
+template <Left kLeft, int R>
+static void run_row_tile(const Block& block, int64_t row, int64_t panel, int64_t panels) {
+  constexpr int kWide = tile_panels(R);
+  int64_t p = panel;
+  for (; p + kWide <= panel + panels; p += kWide) run_tile<kLeft, R, kWide>(block, row, p);
+  if constexpr (kWide > 1) {
+    for (; p < panel + panels; ++p) run_tile<kLeft, R, 1>(block, row, p);
+  }
+}
+
+// The largest tile that `rows` fill; the caller goes on after the rows that were done.
+template <Left kLeft, int R = kTileRows>
+static int64_t run_rows(const Block& block, int64_t row, int64_t rows, int64_t panel,
+                        int64_t panels) {
+  if constexpr (R > 1) {
+    if (rows < R) return run_rows<kLeft, next_tile(R)>(block, row, rows, panel, panels);
+  }
+  run_row_tile<kLeft, R>(block, row, panel, panels);
+  return R;
+}
+
+// Panels outside, so that one group of panels stays in the first cache while all rows pass.
+template <Left kLeft>
+static void run_block(const Block& block) {
+  const int64_t panels = (block.columns + kLanes - 1) / kLanes;
+  const int64_t tile_rows = block.rows < kTileRows ? block.rows : kTileRows;
+  const int64_t group = tile_panels(static_cast<int>(tile_rows));
+  for (int64_t panel = 0; panel < panels; panel += group) {
+    const int64_t width = panels - panel < group ? panels - panel : group;
+    for (int64_t row = 0; row < block.rows;)
+      row += run_rows<kLeft>(block, row, block.rows - row, panel, width);
+  }
+}
+
+}  // namespace
+}  // namespace retort::kernels

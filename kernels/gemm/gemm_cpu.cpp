@@ -1,0 +1,181 @@
+// T tokens, K in, N out; panel = 16 columns of the output.
+#include "kernels/gemm/block.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/parallel.h"
+
+namespace retort::kernels::RETORT_ISA {
+namespace {
+
+// Steps of the reduced dimension whose panel (16 columns) stays in the first cache.
+constexpr int64_t kStepBlock = 256;
+// Rows whose left operand stays in the second cache for a block of steps.
+constexpr int64_t kRowBlock = 192;
+// Fused multiply-adds below which a piece of work is not worth another thread (a few microseconds).
+constexpr int64_t kPieceWork = 1 << 17;
+
+RETORT_INLINE int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }
+RETORT_INLINE int64_t max(int64_t a, int64_t b) { return a > b ? a : b; }
+RETORT_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// The output is cut into row blocks x groups of panels; a piece is one of each.
+struct Pieces {
+  int64_t rows, panels;              // of the output
+  int64_t block_rows, group_panels;  // of a piece
+  int64_t blocks, groups;            // how many
+
+  int64_t count() const { return blocks * groups; }
+};
+
+static Pieces make_pieces(int64_t rows, int64_t columns, int64_t steps, int64_t row_unit) {
+  Pieces pieces;
+  pieces.rows = rows;
+  pieces.panels = ceil_div(columns, kLanes);
+  pieces.blocks = max(1, ceil_div(rows, kRowBlock));
+  pieces.block_rows = max(1, ceil_div(ceil_div(rows, pieces.blocks), row_unit) * row_unit);
+  pieces.blocks = ceil_div(rows, pieces.block_rows);
+  const int64_t wanted = threads() == 1 ? 1 : ceil_div(4 * threads(), max(1, pieces.blocks));
+  const int64_t panel_work = pieces.block_rows * steps * kLanes;
+  pieces.group_panels =
+      max(ceil_div(pieces.panels, wanted), ceil_div(kPieceWork, max(1, panel_work)));
+  // Whole tiles of panels.
+  const int64_t unit = tile_panels(static_cast<int>(min(kTileRows, max(1, rows))));
+  pieces.group_panels = min(ceil_div(pieces.group_panels, unit) * unit, pieces.panels);
+  pieces.groups = ceil_div(pieces.panels, pieces.group_panels);
+  return pieces;
+}
+
+// function(row, rows, panel, panels) for each piece, on the kernels' threads.
+template <class Function>
+RETORT_INLINE void for_pieces(const Pieces& pieces, const Function& function) {
+  parallel_for(pieces.count(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t panel = i / pieces.blocks * pieces.group_panels;
+      const int64_t row = i % pieces.blocks * pieces.block_rows;
+      function(row, min(pieces.block_rows, pieces.rows - row), panel,
+               min(pieces.group_panels, pieces.panels - panel));
+    }
+  });
+}
+
+// panel[s][16] = b[s][column ..], zeros beyond `columns`.
+static void pack_panel(const float* b, int64_t b_stride, int64_t steps, int64_t columns,
+                       float* panel) {
+  if (columns >= kLanes) {
+    for (int64_t s = 0; s < steps; ++s) store(panel + s * kLanes, load(b + s * b_stride));
+    return;
+  }
+  for (int64_t s = 0; s < steps; ++s) store(panel + s * kLanes, load_n(b + s * b_stride, columns));
+}
+
+}  // namespace
+
+void gemm_pack(const float* w_NK, int64_t N, int64_t K, float* packed) {
+  parallel_for(ceil_div(N, kLanes), ceil_div(1 << 14, K * kLanes), [=](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      float* to = packed + panel * K * kLanes;
+      const float* from = w_NK + panel * kLanes * K;
+      const int64_t lanes = min(kLanes, N - panel * kLanes);
+      for (int64_t k = 0; k < K; ++k) {
+        for (int64_t lane = 0; lane < kLanes; ++lane) {
+          to[k * kLanes + lane] = lane < lanes ? from[lane * K + k] : 0.0f;
+        }
+      }
+    }
+  });
+}
+
+void gemm_forward(const float* x_TK, const float* packed, const float* bias_N, float* y_TN,
+                  int64_t T, int64_t K, int64_t N) {
+  if (T == 0) return;
+  for_pieces(make_pieces(T, N, K, kTileRows), [=](int64_t row, int64_t rows, int64_t panel,
+                                                  int64_t panels) {
+    const int64_t column = panel * kLanes;
+    for (int64_t k = 0; k < K; k += kStepBlock) {
+      const int64_t steps = min(kStepBlock, K - k);
+      const bool last = k + steps == K;
+      run_block<Left::kRows>({.a = x_TK + row * K + k,
+                              .a_stride = K,
+                              .b = {packed + (panel * K + k) * kLanes, K * kLanes, kLanes},
+                              .rows = rows,
+                              .steps = steps,
+                              .columns = min(panels * kLanes, N - column),
+                              .c = y_TN + row * N + column,
+                              .c_stride = N,
+                              .accumulate = k > 0,
+                              .bias = last && bias_N ? bias_N + column : nullptr});
+    }
+  });
+}
+
+void gemm_backward_input(const float* dy_TN, const float* w_NK, float* dx_TK, int64_t T, int64_t K,
+                         int64_t N) {
+  if (T == 0) return;
+  for_pieces(make_pieces(T, K, N, kTileRows),
+             [=](int64_t row, int64_t rows, int64_t panel, int64_t panels) {
+               float* packed = scratch(Scratch::kRightPanel, kStepBlock * kLanes);
+               for (int64_t n = 0; n < N; n += kStepBlock) {
+                 const int64_t steps = min(kStepBlock, N - n);
+                 for (int64_t p = panel; p < panel + panels; ++p) {
+                   const int64_t column = p * kLanes;
+                   const int64_t columns = min(kLanes, K - column);
+                   pack_panel(w_NK + n * K + column, K, steps, columns, packed);
+                   run_block<Left::kRows>({.a = dy_TN + row * N + n,
+                                           .a_stride = N,
+                                           .b = {packed, 0, kLanes},
+                                           .rows = rows,
+                                           .steps = steps,
+                                           .columns = columns,
+                                           .c = dx_TK + row * K + column,
+                                           .c_stride = K,
+                                           .accumulate = n > 0,
+                                           .bias = nullptr});
+                 }
+               }
+             });
+}
+
+void gemm_backward_weight(const float* dy_TN, const float* x_TK, float* dw_NK, float* db_N,
+                          int64_t T, int64_t K, int64_t N) {
+  if (T == 0) return;
+  for_pieces(make_pieces(N, K, T, kTileRows),
+             [=](int64_t row, int64_t rows, int64_t panel, int64_t panels) {
+               float* packed = scratch(Scratch::kRightPanel, kStepBlock * kLanes);
+               float* left = scratch(Scratch::kLeftBlock, kStepBlock * (kRowBlock + kTileRows));
+               for (int64_t t = 0; t < T; t += kStepBlock) {
+                 const int64_t steps = min(kStepBlock, T - t);
+                 // dy transposed: rows of the tile beside each other, so that a step reads one
+                 // line.
+                 for (int64_t s = 0; s < steps; ++s) {
+                   const float* from = dy_TN + (t + s) * N + row;
+                   for (int64_t r = 0; r < rows; ++r) left[s * rows + r] = from[r];
+                 }
+                 for (int64_t p = panel; p < panel + panels; ++p) {
+                   const int64_t column = p * kLanes;
+                   const int64_t columns = min(kLanes, K - column);
+                   pack_panel(x_TK + t * K + column, K, steps, columns, packed);
+                   run_block<Left::kSteps>({.a = left,
+                                            .a_stride = rows,
+                                            .b = {packed, 0, kLanes},
+                                            .rows = rows,
+                                            .steps = steps,
+                                            .columns = columns,
+                                            .c = dw_NK + row * K + column,
+                                            .c_stride = K,
+                                            .accumulate = true,
+                                            .bias = nullptr});
+                 }
+               }
+             });
+  if (!db_N) return;
+  parallel_for(ceil_div(N, kLanes), ceil_div(1 << 13, T), [=](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t column = panel * kLanes;
+      const int64_t columns = min(kLanes, N - column);
+      V16 sum = load_n(db_N + column, columns);
+      for (int64_t t = 0; t < T; ++t) sum = sum + load_n(dy_TN + t * N + column, columns);
+      store_n(db_N + column, sum, columns);
+    }
+  });
+}
+
+}  // namespace retort::kernels::RETORT_ISA

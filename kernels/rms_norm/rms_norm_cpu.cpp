@@ -1,0 +1,79 @@
+// R rows of D. The 16 partial chains of a row are the lanes of one V16: index d belongs to lane d
+// mod 16.
+#include "kernels/parallel.h"
+#include "kernels/rms_norm/rms_norm.h"
+#include "kernels/vec.h"
+
+namespace retort::kernels::RETORT_ISA {
+namespace {
+
+// Elements worth a thread of their own.
+constexpr int64_t kPieceElements = 1 << 14;
+
+RETORT_INLINE int64_t rows_per_piece(int64_t D) { return kPieceElements / D + 1; }
+
+}  // namespace
+
+void rms_norm_forward(const float* x_RD, const float* w_D, double eps, float* y_RD, float* rstd_R,
+                      int64_t R, int64_t D) {
+  const float small = static_cast<float>(eps);
+  const float count = static_cast<float>(D);
+  parallel_for(R, rows_per_piece(D), [=](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const float* x = x_RD + r * D;
+      float* y = y_RD + r * D;
+      V16 squares = splat16(0.0f);
+      for (int64_t d = 0; d < D; d += kLanes) {
+        const V16 value = load_n(x + d, D - d);
+        squares = fma(value, value, squares);
+      }
+      const float rstd = 1.0f / __builtin_sqrtf(sum16(squares) / count + small);
+      const V16 scale = splat16(rstd);
+      for (int64_t d = 0; d < D; d += kLanes) {
+        store_n(y + d, (load_n(x + d, D - d) * scale) * load_n(w_D + d, D - d), D - d);
+      }
+      if (rstd_R) rstd_R[r] = rstd;
+    }
+  });
+}
+
+// With n = x * rstd and g = dy * w: dx = rstd * (g - n * mean(g * n)), dw = sum over rows of dy *
+// n.
+void rms_norm_backward(const float* dy_RD, const float* x_RD, const float* w_D, const float* rstd_R,
+                       float* dx_RD, float* dw_D, int64_t R, int64_t D) {
+  const float count = static_cast<float>(D);
+  parallel_for(R, rows_per_piece(D), [=](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const float* x = x_RD + r * D;
+      const float* dy = dy_RD + r * D;
+      float* dx = dx_RD + r * D;
+      const V16 scale = splat16(rstd_R[r]);
+      V16 products = splat16(0.0f);
+      for (int64_t d = 0; d < D; d += kLanes) {
+        const V16 n = load_n(x + d, D - d) * scale;
+        products = fma(load_n(dy + d, D - d) * load_n(w_D + d, D - d), n, products);
+      }
+      const V16 mean = splat16(-(sum16(products) / count));
+      for (int64_t d = 0; d < D; d += kLanes) {
+        const V16 n = load_n(x + d, D - d) * scale;
+        const V16 g = load_n(dy + d, D - d) * load_n(w_D + d, D - d);
+        store_n(dx + d, scale * fma(n, mean, g), D - d);
+      }
+    }
+  });
+  if (!dw_D) return;
+  const int64_t panels = (D + kLanes - 1) / kLanes;
+  parallel_for(panels, kPieceElements / (R * kLanes + 1) + 1, [=](int64_t begin, int64_t end) {
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t d = panel * kLanes;
+      V16 sum = load_n(dw_D + d, D - d);
+      for (int64_t r = 0; r < R; ++r) {
+        const V16 n = load_n(x_RD + r * D + d, D - d) * splat16(rstd_R[r]);
+        sum = fma(load_n(dy_RD + r * D + d, D - d), n, sum);
+      }
+      store_n(dw_D + d, sum, D - d);
+    }
+  });
+}
+
+}  // namespace retort::kernels::RETORT_ISA
