@@ -168,19 +168,27 @@ int64_t rotary_position_limit(const RotaryParameters& parameters, int64_t max_po
              : kMaxRotaryPositions;
 }
 
+void rotary_row(const RotaryFrequencies& frequencies, int64_t position, float* cos_C,
+                float* sin_C) {
+  RT_CHECK(position >= 0 && position < kMaxRotaryPositions) << "position " << position;
+  for (size_t i = 0; i < frequencies.inv_freq_C.size(); ++i) {
+    const float angle = static_cast<float>(position) * frequencies.inv_freq_C[i];
+    cos_C[i] = static_cast<float>(exact::cos(angle)) * frequencies.attention_factor;
+    sin_C[i] = static_cast<float>(exact::sin(angle)) * frequencies.attention_factor;
+  }
+}
+
 RotaryTable make_rotary_table(const RotaryFrequencies& frequencies, int64_t positions) {
   RT_CHECK(positions >= 0 && positions <= kMaxRotaryPositions) << positions << " positions";
+  const size_t half_dim = frequencies.inv_freq_C.size();
   RotaryTable table;
   table.positions = positions;
-  table.half_dim = static_cast<int64_t>(frequencies.inv_freq_C.size());
-  table.cos_PC.reserve(static_cast<size_t>(positions * table.half_dim));
-  table.sin_PC.reserve(static_cast<size_t>(positions * table.half_dim));
-  for (int64_t position = 0; position < positions; ++position) {
-    for (const float inv_freq : frequencies.inv_freq_C) {
-      const float angle = static_cast<float>(position) * inv_freq;
-      table.cos_PC.push_back(static_cast<float>(exact::cos(angle)) * frequencies.attention_factor);
-      table.sin_PC.push_back(static_cast<float>(exact::sin(angle)) * frequencies.attention_factor);
-    }
+  table.half_dim = static_cast<int64_t>(half_dim);
+  table.cos_PC.resize(static_cast<size_t>(positions) * half_dim);
+  table.sin_PC.resize(static_cast<size_t>(positions) * half_dim);
+  for (int64_t p = 0; p < positions; ++p) {
+    const size_t row = static_cast<size_t>(p) * half_dim;
+    rotary_row(frequencies, p, table.cos_PC.data() + row, table.sin_PC.data() + row);
   }
   return table;
 }

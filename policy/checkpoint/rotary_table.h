@@ -50,7 +50,11 @@ int64_t rotary_position_limit(const RotaryParameters& parameters, int64_t max_po
 inline constexpr int64_t kMaxRotaryPositions = int64_t{1}
                                                << 20;  // exact::sin is defined up to there
 
-// fp32 [P, C]: cos and sin of position x frequency, times the attention factor.
+// Row of one position below kMaxRotaryPositions: cos and sin of position x frequency, times the
+// attention factor, into C values each.
+void rotary_row(const RotaryFrequencies& frequencies, int64_t position, float* cos_C, float* sin_C);
+
+// The rows of positions 0 to P - 1: fp32 [P, C] each.
 struct RotaryTable {
   int64_t positions = 0, half_dim = 0;
   std::vector<float> cos_PC, sin_PC;
