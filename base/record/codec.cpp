@@ -4,8 +4,6 @@
 #include "base/record/bytes.h"
 
 #include <algorithm>
-#include <bitset>
-#include <functional>
 
 // One field table per record: number, name, how it is written, how it is read. Numbers never change
 // their meaning and are written in ascending order; a field of this table that is missing makes the
