@@ -23,8 +23,8 @@ class RowReader {
   Task read(const std::string& line) const {
     const Json row = parse(line);
     Task task;
-    read_prompt(member(row, options_.prompt_key, "tasks.prompt_key"), task);
-    task.answer = member(row, options_.answer_key, "tasks.answer_key").dump();
+    read_prompt(member(row, options_.prompt_key, options_.prompt_setting), task);
+    task.answer = member(row, options_.answer_key, options_.answer_setting).dump();
     return task;
   }
 

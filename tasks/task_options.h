@@ -10,6 +10,9 @@ struct TaskOptions {
   std::string prompt_key = "prompt";  // key of a row's prompt: a text or a list of messages
   std::string answer_key = "answer";  // key of a row's gold answer: any JSON value
   std::string system_prompt;          // "": none
+  // The settings that name the two keys, for messages.
+  std::string prompt_setting = "tasks.prompt_key";
+  std::string answer_setting = "tasks.answer_key";
 };
 
 // Puts the system prompt before the task's prompt: as a first message of role "system" (a chat that

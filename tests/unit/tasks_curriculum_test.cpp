@@ -109,8 +109,9 @@ TEST(Curriculum, AFileIsWalkedInShuffledEpochs) {
 
 TEST(Curriculum, FilesAndFamiliesTakeTurns) {
   const RowsFile file(3);
-  Curriculum tasks =
-      curriculum(file.path() + ",arithmetic:1:train", 0, {"prompt", "answer", "Hm. "});
+  TaskOptions options;
+  options.system_prompt = "Hm. ";
+  Curriculum tasks = curriculum(file.path() + ",arithmetic:1:train", 0, options);
   std::multiset<std::string> prompts;
   for (uint64_t i = 0; i < 12; i += 2) {
     prompts.insert(tasks.at(i).prompt);

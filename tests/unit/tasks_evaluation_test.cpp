@@ -210,7 +210,11 @@ TEST(TaskFile, KeysAndSystemPromptAreSettings) {
       "{\"question\": \"2+2=\", \"gold\": 4}\n"
       "{\"question\": [{\"role\": \"user\", \"content\": \"a\"}], \"gold\": 4}\n"
       "{\"question\": [{\"role\": \"system\", \"content\": \"b\"}], \"gold\": 4}\n");
-  const std::vector<Task> tasks = file.read({"question", "gold", "Be brief. "});
+  TaskOptions options;
+  options.prompt_key = "question";
+  options.answer_key = "gold";
+  options.system_prompt = "Be brief. ";
+  const std::vector<Task> tasks = file.read(options);
   EXPECT_EQ(tasks[0].prompt, "Be brief. 2+2=");
   EXPECT_EQ(tasks[1].messages, (std::vector<Message>{{"system", "Be brief. "}, {"user", "a"}}));
   EXPECT_EQ(tasks[2].messages, (std::vector<Message>{{"system", "b"}}));
@@ -246,6 +250,13 @@ TEST(TaskFile, ErrorsNameFileAndLine) {
             "FILE:2: a message of 'prompt' has no text 'role'; write it as {\"role\": \"user\", "
             "\"content\": \"…\"}");
   EXPECT_EQ(error(""), "");
+
+  TaskOptions sft;
+  sft.answer_key = "completion";
+  sft.answer_setting = "sft.completion_key";
+  EXPECT_EQ(
+      TaskFile("\n" + good).error(sft),
+      "FILE:2: no key 'completion'; add it, or name the row's own key with sft.completion_key");
 }
 
 TEST(TaskFile, MissingAndEmptyFilesAreRefused) {
@@ -264,8 +275,9 @@ TEST(EvaluationSet, AFileTakesTurnsAndIsReadWhole) {
   const TaskFile file(
       "{\"prompt\": \"a\", \"answer\": 1}\n{\"prompt\": \"a\", \"answer\": 1}\n"
       "{\"prompt\": \"b\", \"answer\": 2}\n");
-  const std::vector<Task> tasks =
-      evaluation(file.path() + ",chain_sum:1:2:1", {"prompt", "answer", "Now: "});
+  TaskOptions options;
+  options.system_prompt = "Now: ";
+  const std::vector<Task> tasks = evaluation(file.path() + ",chain_sum:1:2:1", options);
   ASSERT_EQ(tasks.size(), 5u);
   EXPECT_EQ(tasks[0].prompt, "Now: a");
   EXPECT_EQ(tasks[0].split, Split::kHeldOut);
