@@ -15,6 +15,10 @@ add_compile_options(-ffp-contract=off -fno-math-errno -Wall -Wextra -Wshadow)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # False alarm of g++ 12 in "literal" + std::string (its bug 105651).
   add_compile_options(-Wno-restrict)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # False alarm of g++ 13 on for a function that takes a temporary and returns a reference to
+  # something else.
+  add_compile_options(-Wno-dangling-reference)
 endif()
 # Paths in assertions and debug lines start at the root: equal in every checkout. The second form is
 # what ccache makes of the first.

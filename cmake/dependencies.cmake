@@ -14,6 +14,8 @@ function(retort_dependency name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "PACKAGE;HEADER" "LIBRARIES;DEFINITIONS")
   string(TOUPPER "RETORT_${name}" prefix)
   add_library(retort_dep_${name} INTERFACE)
+  # A LibTorch on the prefix path carries copies of some headers; the packages' own are meant.
+  find_path(${prefix}_INCLUDE "${arg_HEADER}" PATHS "${RETORT_SYSROOT}/usr/include" /usr/include NO_DEFAULT_PATH)
   find_path(${prefix}_INCLUDE "${arg_HEADER}")
   mark_as_advanced(${prefix}_INCLUDE)
   if(NOT ${prefix}_INCLUDE)
