@@ -6,6 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 namespace retort {
 
@@ -25,7 +26,11 @@ class Message {
   template <class A, class B>
   Message(const char* file, int line, const char* expression, const A& a, const B& b)
       : Message(file, line, expression) {
-    stream_ << " (" << +a << " vs " << +b << ')';
+    stream_ << " (";
+    print(a);
+    stream_ << " vs ";
+    print(b);
+    stream_ << ')';
   }
   template <class T>
   Message& operator<<(const T& value) {
@@ -37,6 +42,15 @@ class Message {
   std::string text() const { return stream_.str(); }
 
  private:
+  // A byte is shown as the number it is.
+  template <class T>
+  void print(const T& value) {
+    if constexpr (std::is_arithmetic_v<T>)
+      stream_ << +value;
+    else
+      stream_ << value;
+  }
+
   std::ostringstream stream_;
   bool separated_ = false;
 };

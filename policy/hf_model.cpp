@@ -3,13 +3,12 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
-#include <set>
 
 #include "base/check.h"
 #include "base/error.h"
 #include "policy/checkpoint/atomic_file.h"
+#include "policy/checkpoint/decoder_tensors.h"
 #include "policy/checkpoint/hf_weights.h"
 #include "policy/checkpoint/model_config.h"
 #include "policy/digest.h"
@@ -56,25 +55,14 @@ std::string resolve_model_dir(const std::string& path, const std::string& place)
 Weights load_weights(const std::string& dir) {
   at::NoGradGuard no_grad;
   const HfWeights file = HfWeights::open(dir);
-  Weights weights = allocate_weights(ModelConfig::from_dir(dir));
-  std::set<std::string> known;
+  ModelConfig config = ModelConfig::from_dir(dir);
+  check_decoder_tensors(config, file);
+  const HeadSource head = find_head_source(config, file);
+  config.tie_word_embeddings = head.tied;
+  Weights weights = allocate_weights(config);
   for (const HfSlice& slice : hf_slices(weights)) {
-    file.load_f32(slice.name, slice.shape, rows_of(slice).data_ptr<float>());
-    known.insert(slice.name);
-  }
-  for (const std::string& name : file.names()) {
-    if (known.contains(name)) continue;
-    // A tied head may be written out beside the embedding; it must be the same matrix then.
-    if (name == "lm_head.weight" && weights.config.tie_word_embeddings) {
-      std::vector<float> head(weights.embedding.value.numel());
-      file.load_f32(name, weights.embedding.value.sizes().vec(), head.data());
-      if (std::memcmp(head.data(), weights.embedding.value.data_ptr<float>(), head.size() * sizeof(float)) == 0) continue;
-      throw UserError(file.file_of(name), "tensor 'lm_head.weight' differs from the embedding, but config.json ties them",
-                      "set tie_word_embeddings to false");
-    }
-    if (name.ends_with("rotary_emb.inv_freq")) continue;  // older exports carry this table; it is computed
-    throw UserError(file.file_of(name), "tensor '" + name + "' does not belong to the architecture of config.json",
-                    "use the config.json that was saved with these weights");
+    const std::string& name = slice.name == kEmbeddingName ? head.embedding : slice.name == kHeadName ? head.head : slice.name;
+    file.load_f32(name, slice.shape, rows_of(slice).data_ptr<float>());
   }
   return weights;
 }

@@ -37,7 +37,7 @@ Engine::Engine(const Policy& policy, EngineSettings settings)
       settings_(std::move(settings)),
       cache_(make_kv_cache(policy.weights(), cache_pages(policy, settings_))),
       scheduler_(limits_of(policy, settings_)) {
-  RT_CHECK(settings_.stop.empty() || settings_.token_bytes) << "stop strings need token_bytes";
+  RT_CHECK(settings_.stop.empty() || settings_.decode) << "stop strings need decode";
 }
 
 void Engine::set_version(uint32_t number) {
@@ -65,16 +65,14 @@ void Engine::submit(const GroupRequest& request) {
   scheduler_.add(std::move(sequence));
 }
 
-bool Engine::hit_stop_string(Sequence& sequence, int32_t id) const {
+bool Engine::hit_stop_string(const Sample& sample) const {
   if (settings_.stop.empty()) return false;
-  sequence.text_tail += settings_.token_bytes(id);
   size_t longest = 0;
-  for (const std::string& stop : settings_.stop) {
-    longest = std::max(longest, stop.size());
-    if (sequence.text_tail.find(stop) != std::string::npos) return true;
-  }
-  if (sequence.text_tail.size() > longest) sequence.text_tail.erase(0, sequence.text_tail.size() - longest);
-  return false;
+  for (const std::string& stop : settings_.stop) longest = std::max(longest, stop.size());
+  // Every token but a special one has a byte or more: a stop string that ends here began within so many tokens.
+  const auto completion = std::span(sample.tokens).subspan(static_cast<size_t>(sample.prompt_length));
+  const std::string tail = settings_.decode(completion.last(std::min(completion.size(), longest + 4)));
+  return std::any_of(settings_.stop.begin(), settings_.stop.end(), [&](const std::string& stop) { return tail.find(stop) != std::string::npos; });
 }
 
 bool Engine::append(Sequence& sequence, SampledToken token) {
@@ -92,7 +90,7 @@ bool Engine::append(Sequence& sequence, SampledToken token) {
   ++counters_.sampled_tokens;
   if (std::find(settings_.eos_ids.begin(), settings_.eos_ids.end(), token.id) != settings_.eos_ids.end())
     sample.stop = StopReason::kEos;
-  else if (hit_stop_string(sequence, token.id))
+  else if (hit_stop_string(sample))
     sample.stop = StopReason::kStopString;
   else if (sample.completion_length() >= settings_.max_new_tokens)
     sample.stop = StopReason::kLength;
@@ -104,7 +102,7 @@ bool Engine::append(Sequence& sequence, SampledToken token) {
 
 std::vector<Sample> Engine::step() {
   at::NoGradGuard no_grad;
-  const Schedule schedule = scheduler_.next();
+  const ScheduledForward schedule = scheduler_.next();
   RT_CHECK(!schedule.runs.empty()) << "an idle engine was stepped";
   cache_.copy_pages(schedule.page_copies);
 

@@ -6,6 +6,7 @@
 // Threads: one caller. A sample's bytes depend on its id, prompt, weights and settings only, not on what else runs.
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,8 @@ struct EngineSettings {
   int64_t max_new_tokens = 96;
   std::vector<int32_t> eos_ids;
   std::vector<std::string> stop;  // strings that end a completion
-  // Decoded bytes of one token, needed with `stop` (UTF-8 may be split between tokens).
-  std::function<std::string(int32_t)> token_bytes;
+  // Text of some ids, needed with `stop`.
+  std::function<std::string(std::span<const int32_t>)> decode;
   int64_t max_sequences = 256;
   int64_t max_batch_tokens = 8192;
   int64_t cache_bytes = 0;  // 0: what max_sequences of `max_length` tokens need, a quarter of the memory at most
@@ -57,7 +58,7 @@ class Engine {
  private:
   // Appends the token; true when the sequence is finished.
   bool append(Sequence& sequence, SampledToken token);
-  bool hit_stop_string(Sequence& sequence, int32_t id) const;
+  bool hit_stop_string(const Sample& sample) const;
 
   const Policy& policy_;
   EngineSettings settings_;

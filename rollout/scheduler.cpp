@@ -27,7 +27,7 @@ void Scheduler::check_fits(int64_t max_length) const {
 void Scheduler::add(std::unique_ptr<Sequence> sequence) { waiting_.push_back(std::move(sequence)); }
 void Scheduler::add_front(std::unique_ptr<Sequence> sequence) { waiting_.push_front(std::move(sequence)); }
 
-bool Scheduler::reserve(Sequence& sequence, int64_t tokens, Schedule& schedule) {
+bool Scheduler::reserve(Sequence& sequence, int64_t tokens, ScheduledForward& schedule) {
   const int64_t last_page = static_cast<int64_t>(sequence.pages.size()) - 1;
   // The page of the first new token holds computed ones too, and may be shared.
   const bool partial = sequence.computed % kernels::kPageTokens != 0;
@@ -50,7 +50,7 @@ void Scheduler::give_back(Sequence& sequence) {
   sequence.computed = 0;
 }
 
-bool Scheduler::preempt_after(size_t position, Schedule& schedule) {
+bool Scheduler::preempt_after(size_t position, ScheduledForward& schedule) {
   if (position + 1 >= running_.size()) return false;
   std::unique_ptr<Sequence> victim = std::move(running_.back());
   running_.pop_back();
@@ -62,8 +62,8 @@ bool Scheduler::preempt_after(size_t position, Schedule& schedule) {
   return true;
 }
 
-Schedule Scheduler::next() {
-  Schedule schedule;
+ScheduledForward Scheduler::next() {
+  ScheduledForward schedule;
   int64_t budget = limits_.max_batch_tokens;
   for (size_t i = 0; i < running_.size() && budget > 0; ++i) {
     Sequence& sequence = *running_[i];

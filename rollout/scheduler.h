@@ -29,7 +29,7 @@ struct ScheduledRun {
   Sequence* sequence;
   int64_t tokens;
 };
-struct Schedule {
+struct ScheduledForward {
   std::vector<ScheduledRun> runs;
   std::vector<std::pair<int32_t, int32_t>> page_copies;  // to be done before the forward
 };
@@ -43,7 +43,7 @@ class Scheduler {
 
   void add(std::unique_ptr<Sequence> sequence);        // to the end of the waiting line
   void add_front(std::unique_ptr<Sequence> sequence);  // forked siblings: before those that arrived later
-  Schedule next();
+  ScheduledForward next();
   std::unique_ptr<Sequence> finish(Sequence* sequence);  // gives its pages back
   // A new waiting sequence that shares `parent`'s pages for its first `computed` tokens.
   std::unique_ptr<Sequence> fork(const Sequence& parent);
@@ -57,9 +57,9 @@ class Scheduler {
 
  private:
   // Pages for `tokens` more tokens of `sequence`; false, with nothing taken, when there are too few.
-  bool reserve(Sequence& sequence, int64_t tokens, Schedule& schedule);
+  bool reserve(Sequence& sequence, int64_t tokens, ScheduledForward& schedule);
   void give_back(Sequence& sequence);
-  bool preempt_after(size_t position, Schedule& schedule);
+  bool preempt_after(size_t position, ScheduledForward& schedule);
 
   SchedulerLimits limits_;
   BlockPool pool_;

@@ -21,7 +21,6 @@ struct Sequence {
   int64_t computed = 0;        // tokens whose keys and values are in `pages`
   std::vector<int32_t> pages;  // of positions 0 .. computed, in order
   int64_t siblings = 0;        // samples still to be forked from this prompt when its prefill ends
-  std::string text_tail;       // decoded completion so far, kept only when stop strings are set
 
   int64_t length() const { return static_cast<int64_t>(sample.tokens.size()); }
   int64_t pending() const { return length() - computed; }

@@ -9,19 +9,32 @@ constexpr double kSendDeadlineS = 600;  // the learner may be busy with a whole 
 
 }  // namespace
 
-Worker::Worker(const Policy& policy, const PromptCodec& codec, EngineSettings settings, int64_t group_size)
-    : codec_(codec), engine_(policy, std::move(settings)), group_size_(group_size) {}
+Worker::Worker(const Policy& policy, const PromptCodec& codec, EngineSettings settings, std::unique_ptr<TaskReceiver> tasks,
+               std::unique_ptr<SampleSender> samples)
+    : codec_(codec), engine_(policy, std::move(settings)), tasks_(std::move(tasks)), samples_(std::move(samples)) {}
 
-void Worker::submit(int64_t step, const std::vector<Task>& tasks, uint32_t first_task) {
-  for (size_t t = 0; t < tasks.size(); ++t)
-    engine_.submit({{static_cast<uint32_t>(step), first_task + static_cast<uint32_t>(t), 0, 0}, tasks[t].uid, codec_.encode(tasks[t]), group_size_});
+void Worker::set_version(uint32_t number) {
+  engine_.set_version(number);
+  version_ = number;
 }
 
-void Worker::step(SampleSender& sender) {
-  for (Sample& sample : engine_.step()) {
-    const SendResult sent = sender.send(std::move(sample), Deadline::after(kSendDeadlineS));
-    RT_CHECK(sent == SendResult::kSent) << "the channel took no sample";
+void Worker::take_assignments() {
+  while (true) {
+    const AssignmentReceived received = tasks_->receive(Deadline::after(0));
+    if (received.kind != ReceiveKind::kReceived) return;
+    const Assignment& assignment = *received.assignment;
+    RT_CHECK_EQ(assignment.version, version_) << "task " << assignment.task_index << " of step " << assignment.step;
+    engine_.submit({{assignment.step, assignment.task_index, assignment.first_slot, 0},
+                    assignment.task.uid,
+                    codec_.encode(assignment.task),
+                    assignment.slots});
   }
+}
+
+void Worker::step() {
+  for (const Sample& sample : engine_.step())
+    RT_CHECK(samples_->send(sample, Deadline::after(kSendDeadlineS)) == SendResult::kSent)
+        << "the learner took no sample for " << kSendDeadlineS << " s";
 }
 
 }  // namespace retort

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "base/error.h"
-#include "policy/gguf/convert.h"
+#include "policy/gguf/convert_gguf.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 

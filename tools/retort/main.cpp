@@ -1,6 +1,6 @@
 // retort: the one program. The table below is the list of subcommands; each has a file of its own here.
 #include <ATen/Context.h>
-#include <ATen/Version.h>
+#include <torch/headeronly/version.h>
 #include <fmt/core.h>
 
 #include <exception>
@@ -24,7 +24,6 @@ constexpr Command kCommands[] = {
     {"logits", "fp32 logits of given tokens", run_logits},
     {"tokenize", "ids of text or chats, and back", run_tokenize},
     {"convert", "GGUF or Hugging Face in, Hugging Face out", run_convert},
-    {"compare", "what differs between two runs", run_compare},
 };
 
 void print_usage() {
@@ -34,8 +33,8 @@ void print_usage() {
 }
 
 void print_version() {
-  fmt::print("retort {} ({}), LibTorch {}, CUDA {}, {}\n", RETORT_VERSION, RETORT_BUILD, TORCH_VERSION,
-             at::globalContext().hasCUDA() ? "on" : "off", kernels::instruction_set_name());
+  fmt::print("retort {} ({}), LibTorch {}.{}.{}, CUDA {}, {}\n", RETORT_VERSION, RETORT_BUILD, TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH,
+             at::globalContext().hasCUDA() ? "on" : "off", kernels::instruction_set());
 }
 
 int dispatch(const CommandArguments& arguments) {

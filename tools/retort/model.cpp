@@ -36,7 +36,7 @@ EngineSettings engine_settings(const LoadedModel& model) {
   EngineSettings settings;
   settings.eos_ids = model.codec->eos_ids();
   const Tokenizer* tokenizer = &model.codec->tokenizer();
-  settings.token_bytes = [tokenizer](int32_t id) { return tokenizer->token_bytes(id); };
+  settings.decode = [tokenizer](std::span<const int32_t> ids) { return tokenizer->decode(ids, false); };
   return settings;
 }
 

@@ -75,7 +75,7 @@ void add_staleness(MetricRow& row, int64_t step, const std::vector<ScoredGroup>&
 double mean_score(const std::vector<ScoredGroup>& groups) { return mean(counted_scores(groups)); }
 
 MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGroup>& groups, const LearnerStep& learned,
-                       const std::vector<RewardSetting>& rewards, const StepTimes& times, int64_t parameters) {
+                       const std::vector<RewardSetting>& rewards, const StepTimes& times, int64_t parameters, double peak_flops) {
   MetricRow row;
   row.set("step", step);
   row.set("time_s", time_s);
@@ -101,13 +101,16 @@ MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGrou
   row.set("timing_s/train", times.train);
   row.set("timing_s/publish", times.publish);
   row.set("timing_s/save", times.save);
-  row.set("timing_s/eval", times.eval);
   row.set("timing_s/step", times.step);
   row.set("perf/rollout_tok_s", rate(static_cast<double>(times.sampled_tokens), times.rollout));
   row.set("perf/train_tok_s", rate(static_cast<double>(learned.trained_tokens), times.train));
   row.set("perf/memory_gb", peak_memory_gb());
-  static_cast<void>(parameters);
+  row.set("perf/mfu", rate(6.0 * static_cast<double>(parameters) * static_cast<double>(learned.trained_tokens), times.train) / peak_flops);
   return row;
+}
+
+void add_wide_evaluation(MetricRow& row, const EvaluationResult& result) {
+  row.set("eval/all/pass@" + std::to_string(result.samples), result.all.pass_at(result.samples, result.samples));
 }
 
 void add_evaluation(MetricRow& row, const EvaluationResult& result) {

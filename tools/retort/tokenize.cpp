@@ -31,8 +31,6 @@ std::string text_row(const Tokenizer& tokenizer, const Json& row, const std::str
   return fmt::format(R"({{"ids":{}}})", int_list(tokenizer.encode(row["text"].get<std::string>(), add_special)));
 }
 
-// 1 for tokens within a generation span. The rendered text is encoded whole; a token belongs to a span when its first
-// byte does.
 std::string chat_row(const Tokenizer& tokenizer, const ChatTemplate& chat, const Json& row, const std::string& place) {
   if (!row.contains("messages")) throw UserError(place, "has no \"messages\"", "write {\"messages\": [{\"role\": \"user\", \"content\": \"…\"}]}");
   const Json tools = row.contains("tools") ? row["tools"] : Json();
@@ -46,12 +44,9 @@ std::string chat_row(const Tokenizer& tokenizer, const ChatTemplate& chat, const
   }
   std::string line = fmt::format(R"({{"text":{},"ids":)", Json(rendered.text).dump());
   if (rendered.generation_spans.empty()) return line + int_list(tokenizer.encode(rendered.text, false)) + "}";
-  const TokenizedSpans tokens = tokenizer.encode_with_offsets(rendered.text, false);
-  std::vector<int32_t> mask(tokens.ids.size(), 0);
-  for (size_t t = 0; t < tokens.ids.size(); ++t)
-    for (const auto& [begin, end] : rendered.generation_spans)
-      if (tokens.begin[t] >= begin && tokens.begin[t] < end) mask[t] = 1;
-  return line + int_list(tokens.ids) + ",\"mask\":" + int_list(mask) + "}";
+  const Encoding encoding = tokenizer.encode_tracked(rendered.text, false);
+  const std::vector<uint8_t> mask = mask_of_ranges(encoding, rendered.text, rendered.generation_spans);
+  return line + int_list(encoding.ids) + ",\"mask\":" + int_list({mask.begin(), mask.end()}) + "}";
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/channel/in_process.h"
 #include "base/check.h"
@@ -68,9 +67,11 @@ TrainParts build_train_parts(const RunConfig& config) {
   settings.updates_per_step = config.train.updates_per_step;
   settings.steps = config.train.steps;
   parts.learner = std::make_unique<Learner>(policy, *parts.optimizer, settings);
-  parts.worker = std::make_unique<Worker>(policy, *parts.model.codec, rollout_settings(parts), config.rollout.group_size);
-  // One thread serves both ends: the channel must hold what one forward can finish.
-  parts.channel = make_in_process_channel(static_cast<size_t>(config.rollout.max_sequences * 2));
+  // A step's samples stay unacknowledged until they are in the run's record: one credit each.
+  InProcessChannel channel(static_cast<size_t>(config.train.prompts_per_step * config.rollout.group_size));
+  parts.task_sender = channel.task_sender();
+  parts.samples = channel.sample_receiver();
+  parts.worker = std::make_unique<Worker>(policy, *parts.model.codec, rollout_settings(parts), channel.task_receiver(), channel.sample_sender());
   return parts;
 }
 
@@ -87,24 +88,35 @@ std::vector<Task> draw_tasks(TrainParts& parts) {
 }
 
 std::vector<ScoredGroup> roll_out(TrainParts& parts, int64_t step, const std::vector<Task>& tasks) {
+  const auto group_size = static_cast<uint32_t>(parts.config.rollout.group_size);
+  const auto version = static_cast<uint32_t>(step - 1);
   std::vector<ScoredGroup> groups(tasks.size());
-  parts.worker->set_version(static_cast<uint32_t>(step - 1));
-  parts.worker->submit(step, tasks);
-  size_t missing = tasks.size() * static_cast<size_t>(parts.config.rollout.group_size);
-  const auto take_all = [&] {
-    while (std::optional<Sample> sample = parts.channel->receiver().take()) {
-      groups.at(sample->id.task).samples.push_back(std::move(*sample));
+  parts.worker->set_version(version);
+  size_t missing = tasks.size() * group_size;
+  for (size_t t = 0; t < tasks.size(); ++t) {
+    const Assignment assignment{static_cast<uint32_t>(step), static_cast<uint32_t>(t), 0, group_size, version, tasks[t]};
+    RT_CHECK(parts.task_sender->send(assignment, Deadline::after(0)) == SendResult::kSent);
+  }
+  parts.worker->take_assignments();
+  while (!parts.worker->idle()) {
+    parts.worker->step();
+    while (true) {
+      SampleReceived received = parts.samples->receive(Deadline::after(0));
+      if (received.kind != ReceiveKind::kReceived) break;
+      groups.at(received.sample->id.task).samples.push_back(std::move(*received.sample));
       --missing;
     }
-  };
-  while (!parts.worker->idle()) {
-    parts.worker->step(parts.channel->sender());
-    take_all();
   }
   RT_CHECK_EQ(missing, size_t{0}) << "samples of step " << step << " are missing";
   for (ScoredGroup& group : groups)
     std::sort(group.samples.begin(), group.samples.end(), [](const Sample& a, const Sample& b) { return a.id < b.id; });
   return groups;
+}
+
+void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups) {
+  for (const ScoredGroup& group : groups)
+    for (const Sample& sample : group.samples) parts.samples->ack(sample.id);
+  parts.samples->settle(static_cast<uint32_t>(step));
 }
 
 void score(const TrainParts& parts, const std::vector<Task>& tasks, std::vector<ScoredGroup>& groups) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/channel/channel.h"
+#include "base/record/version.h"
 #include "learner/checkpoint.h"
 #include "learner/learner.h"
 #include "rewards/score.h"
@@ -25,8 +26,11 @@ struct TrainParts {
   std::vector<Task> held_out;  // empty: no evaluation
   std::unique_ptr<Optimizer> optimizer;
   std::unique_ptr<Learner> learner;
-  std::unique_ptr<SampleChannel> channel;
+  std::unique_ptr<TaskSender> task_sender;
+  std::unique_ptr<SampleReceiver> samples;
   std::unique_ptr<Worker> worker;
+  Version version;          // that the policy's weights are
+  double peak_flops = 0;    // arithmetic the device can do in a second, measured when the parts are built
 };
 
 // Everything a user can get wrong is found here, before anything is written: files, tasks, rewards (their known
@@ -38,6 +42,9 @@ std::vector<Task> draw_tasks(TrainParts& parts);
 
 // G samples of each task, ordered by task and slot, through the channel.
 std::vector<ScoredGroup> roll_out(TrainParts& parts, int64_t step, const std::vector<Task>& tasks);
+
+// The step's samples are in the run's record: their credits are free again.
+void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups);
 
 // Fills the verdicts in.
 void score(const TrainParts& parts, const std::vector<Task>& tasks, std::vector<ScoredGroup>& groups);

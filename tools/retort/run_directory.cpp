@@ -1,0 +1,27 @@
+#include "tools/retort/run_directory.h"
+
+#include <filesystem>
+
+namespace retort {
+namespace {
+
+std::string numbered(const std::string& config_path, int number) {
+  const std::string stem = "runs/" + std::filesystem::path(config_path).stem().string();
+  return number == 1 ? stem : stem + "-" + std::to_string(number);
+}
+
+}  // namespace
+
+std::string new_run_directory(const std::string& config_path) {
+  int number = 1;
+  while (std::filesystem::exists(numbered(config_path, number))) ++number;
+  return numbered(config_path, number);
+}
+
+std::string newest_run_directory(const std::string& config_path) {
+  std::string newest;
+  for (int number = 1; std::filesystem::exists(numbered(config_path, number)); ++number) newest = numbered(config_path, number);
+  return newest;
+}
+
+}  // namespace retort
