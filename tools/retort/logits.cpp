@@ -138,7 +138,7 @@ int run_logits(const CommandArguments& arguments) {
   if (last && logprobs) throw UserError("--last", "does not go with --logprobs", "drop one of them");
   const int64_t chunk = parse_layout(layout);
   set_cpu_threads(threads);
-  const LoadedModel model = load_model(model_path, "--model", device);
+  const LoadedModel model = load_policy(model_path, "--model", device);
   const Policy& policy = *model.policy;
   const std::vector<Tokens> sequences = read_tokens(tokens_path.empty() ? in : tokens_path, policy, logprobs);
 

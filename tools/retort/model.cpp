@@ -8,7 +8,7 @@
 
 namespace retort {
 
-LoadedModel load_model(const std::string& path, const std::string& place, const std::string& device) {
+LoadedModel load_policy(const std::string& path, const std::string& place, const std::string& device) {
   LoadedModel model;
   model.dir = resolve_model_dir(path, place);
   const std::string target = resolve_device(device, place);
@@ -23,6 +23,11 @@ LoadedModel load_model(const std::string& path, const std::string& place, const 
     weights = to_device(weights, target);
   }
   model.policy = std::make_unique<Policy>(std::move(weights));
+  return model;
+}
+
+LoadedModel load_model(const std::string& path, const std::string& place, const std::string& device) {
+  LoadedModel model = load_policy(path, place, device);
   model.codec = std::make_unique<PromptCodec>(model.dir, model.policy->config().eos_ids);
   return model;
 }

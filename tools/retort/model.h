@@ -18,6 +18,7 @@ struct LoadedModel {
 };
 
 // `device`: auto, cpu, cuda. Errors name `place`.
+LoadedModel load_policy(const std::string& path, const std::string& place, const std::string& device);  // no codec
 LoadedModel load_model(const std::string& path, const std::string& place, const std::string& device);
 
 // Threads of kernels and LibTorch; 0: all cores.

@@ -11,7 +11,14 @@
 namespace retort {
 namespace {
 
-TaskOptions options_of(const SftSection& sft) { return {sft.prompt_key, sft.completion_key, ""}; }
+TaskOptions options_of(const SftSection& sft) {
+  TaskOptions options;
+  options.prompt_key = sft.prompt_key;
+  options.answer_key = sft.completion_key;
+  options.prompt_setting = "sft.prompt_key";
+  options.answer_setting = "sft.completion_key";
+  return options;
+}
 
 // Files are read twice: here, so that a broken row is found before anything is trained.
 void check_completions(const TaskSpec& spec, const SftSection& sft) {

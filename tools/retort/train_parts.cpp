@@ -22,10 +22,10 @@ std::vector<RewardSetting> reward_settings(const std::vector<RewardSection>& sec
 
 // Longest prompt in tokens that a task may have.
 int64_t prompt_limit(const RunConfig& config, const Policy& policy) {
-  const int64_t room = policy.max_positions() - config.rollout.max_new_tokens;
+  const int64_t room = policy.config().max_position_embeddings - config.rollout.max_new_tokens;
   if (room < 1)
-    throw UserError("[rollout.max_new_tokens]", fmt::format("got {}, the model has {} positions", config.rollout.max_new_tokens, policy.max_positions()),
-                    fmt::format("set it below {}", policy.max_positions()));
+    throw UserError("[rollout.max_new_tokens]", fmt::format("got {}, the model has {} positions", config.rollout.max_new_tokens, policy.config().max_position_embeddings),
+                    fmt::format("set it below {}", policy.config().max_position_embeddings));
   return config.tasks.max_prompt_tokens > 0 ? std::min(config.tasks.max_prompt_tokens, room) : room;
 }
 
