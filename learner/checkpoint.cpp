@@ -45,11 +45,12 @@ void write_trainer(const fs::path& dir, Optimizer& optimizer, const TrainerState
     sources.push_back(from_f32(name, tensor.sizes().vec(), Dtype::kF32, alive.back().data_ptr<float>()));
   });
   write_safetensors((dir / "state.safetensors").string(), std::move(sources));
-  const nlohmann::ordered_json json = {{"format", 1},
+  nlohmann::ordered_json json = {{"format", 1},
                                        {"step", state.step},
                                        {"updates", state.updates},
                                        {"task_cursor", state.task_cursor},
                                        {"time_s", state.time_s}};
+  if (state.best_value) json["best_value"] = *state.best_value;
   write_file_atomic((dir / "state.json").string(), json.dump(1) + "\n");
 }
 
@@ -118,6 +119,7 @@ TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimi
   state.updates = number("updates").get<int64_t>();
   state.task_cursor = number("task_cursor").get<uint64_t>();
   state.time_s = number("time_s").get<double>();
+  if (json.contains("best_value")) state.best_value = number("best_value").get<double>();
   optimizer.set_updates(state.updates);
   return state;
 }

@@ -7,6 +7,7 @@
 //   step_N/complete                    written last
 // Written as step_N.partial, synced, renamed, then `complete`: a directory without it is no checkpoint.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct TrainerState {
   int64_t updates = 0;       // AdamW's t
   uint64_t task_cursor = 0;  // tasks/curriculum.h
   double time_s = 0;         // training seconds so far, evaluation excluded
+  std::optional<double> best_value;  // of train.best_metric, of the checkpoint that checkpoints/best points to
 };
 
 // Writes checkpoints/step_N of `run_dir` for state.step. `source_dir` gives the tokenizer's files.

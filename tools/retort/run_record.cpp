@@ -1,31 +1,43 @@
 #include "tools/retort/run_record.h"
 
 #include <fmt/format.h>
+#include <sys/utsname.h>
 
-#include <algorithm>
-#include <filesystem>
-
+#include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "learner/run_views.h"
+#include "policy/hf_model.h"
 #include "tools/retort/step_metrics.h"
 
 namespace retort {
 namespace {
 
+constexpr double kFlushDeadlineS = 120;  // a disk that takes longer is broken
+
 std::string config_path(const std::string& run_dir) { return run_dir + "/config.toml"; }
 
-// samples/step_N.md: the step's first group, for a reader.
-void write_samples(const std::string& run_dir, int64_t step, const std::vector<Task>& tasks, const std::vector<ScoredGroup>& groups,
-                   const PromptCodec& codec) {
-  std::string text = fmt::format("# Step {}\n", step);
-  for (size_t t = 0; t < std::min<size_t>(groups.size(), 2); ++t) {
-    text += fmt::format("\n## {} level {}: `{}`\n\n", tasks[t].family, tasks[t].level,
-                        tasks[t].messages.empty() ? tasks[t].prompt : tasks[t].messages.back().content);
-    for (size_t i = 0; i < groups[t].samples.size(); ++i)
-      text += fmt::format("- {:.3g} ({}) `{}`\n", groups[t].verdicts[i].score, outcome_name(groups[t].verdicts[i].outcome), codec.readable(groups[t].samples[i]));
-  }
-  make_folder(run_dir + "/samples");
-  write_file_atomic(fmt::format("{}/samples/step_{}.md", run_dir, step), text);
+std::string host_text() {
+  utsname name{};
+  uname(&name);
+  return fmt::format("{} {} {}", name.nodename, name.sysname, name.machine);
+}
+
+RunInfo run_info(TrainParts& parts) {
+  return {parts.config.resolved(), parts.config.run.seed, fmt::format("retort {} ({})", RETORT_VERSION, RETORT_BUILD),
+          parts.version.numerics, host_text()};
+}
+
+void append_metrics(const std::string& run_dir, const MetricRow& row) { LineFile(run_dir + "/metrics.jsonl").append_line(row.json()); }
+
+bool sampled_step(int64_t step, const TrainSection& train) {
+  return step == 1 || step == train.steps || (train.save_every > 0 && step % train.save_every == 0);
+}
+
+// What checkpoints/best is chosen by; without evaluation the training score.
+std::optional<double> best_value(const MetricRow& row, const TrainParts& parts) {
+  return row.get(parts.held_out.empty() ? "critic/score/mean" : parts.config.train.best_metric);
 }
 
 }  // namespace
@@ -36,35 +48,34 @@ void check_same_config(const RunConfig& config, const std::string& run_dir) {
     throw UserError("[" + difference + "]", "differs from the run in " + run_dir, "set it as in " + config_path(run_dir) + ", or start a new run");
 }
 
+RunRecord::RunRecord(std::string run_dir, RunStore store, TrainerState state)
+    : run_dir_(std::move(run_dir)), store_(std::move(store)), state_(state) {
+  log::open_file(run_dir_ + "/log.txt");
+}
+
 RunRecord RunRecord::begin(const std::string& run_dir, TrainParts& parts) {
   make_folder(run_dir);
+  RunRecord record(run_dir, RunStore::create(run_dir, run_info(parts)), TrainerState{});
   write_file_atomic(config_path(run_dir), parts.config.resolved());
   write_file_atomic(run_dir + "/metrics.jsonl", "");
-  return RunRecord(run_dir, TrainerState{});
+  record.store_.record_version(parts.version);
+  return record;
 }
 
 RunRecord RunRecord::resume(const std::string& run_dir, TrainParts& parts) {
+  if (!RunStore::exists(run_dir)) return begin(run_dir, parts);
+  RunStore store = RunStore::open(run_dir);
   const std::vector<int64_t> steps = checkpoint_steps(run_dir);
-  if (steps.empty()) return begin(run_dir, parts);
-  const TrainerState state = load_trainer_state(checkpoint_dir(run_dir, steps.back()), *parts.optimizer);
-  parts.curriculum->seek(state.task_cursor);
-  std::string kept;
-  const std::string metrics = read_file(run_dir + "/metrics.jsonl");
-  for (size_t begin = 0; begin < metrics.size();) {
-    const size_t end = std::min(metrics.find('\n', begin), metrics.size());
-    const std::string line = metrics.substr(begin, end - begin);
-    begin = end + 1;
-    int64_t step = -1;
-    if (std::sscanf(line.c_str(), "{\"step\":%ld", &step) == 1 && step <= state.step) kept += line + "\n";
+  TrainerState state;
+  if (!steps.empty()) {
+    state = load_trainer_state(checkpoint_dir(run_dir, steps.back()), *parts.optimizer);
+    parts.curriculum->seek(state.task_cursor);
+    parts.version = make_version(parts.model.policy->weights(), static_cast<uint32_t>(state.step));
   }
-  write_file_atomic(run_dir + "/metrics.jsonl", kept);
-  return RunRecord(run_dir, state);
-}
-
-void RunRecord::append_metrics(const MetricRow& row) {
-  LineFile file(run_dir_ + "/metrics.jsonl");
-  file.append_line(row.json());
-  file.sync();
+  store.truncate_after(steps.empty() ? -1 : state.step);
+  rewrite_views(run_dir, steps.empty() ? -1 : state.step);
+  if (steps.empty()) store.record_version(parts.version);
+  return RunRecord(run_dir, std::move(store), state);
 }
 
 void RunRecord::add_start(const HeldOut& before) {
@@ -72,26 +83,45 @@ void RunRecord::add_start(const HeldOut& before) {
   row.set("step", int64_t{0});
   row.set("time_s", 0.0);
   add_evaluation(row, before.narrow);
-  append_metrics(row);
+  if (before.wide) add_wide_evaluation(row, *before.wide);
+  store_.record_metrics(0, row);
+  store_.finish_step(0);
+  append_metrics(run_dir_, row);
 }
 
-void RunRecord::add_step(int64_t step, double time_s, const std::vector<Task>& tasks, const std::vector<ScoredGroup>& groups,
-                         const MetricRow& row, const TrainParts& parts) {
-  static_cast<void>(time_s);
-  append_metrics(row);
-  const TrainSection& train = parts.config.train;
-  if (step == 1 || step == train.steps || (train.save_every > 0 && step % train.save_every == 0))
-    write_samples(run_dir_, step, tasks, groups, *parts.model.codec);
+void RunRecord::add_step(int64_t step, const std::vector<Task>& tasks, const std::vector<ScoredGroup>& groups, const MetricRow& row,
+                         const TrainParts& parts) {
+  store_.record_tasks(step, 0, tasks);
+  store_.record_groups(step, groups, [&](const Sample& sample) { return parts.model.codec->readable(sample); });
+  store_.record_version(parts.version);
+  store_.record_metrics(step, row);
+  store_.finish_step(step);
+  append_metrics(run_dir_, row);
 }
 
-void RunRecord::save(int64_t step, double time_s, TrainParts& parts) {
-  TrainerState state;
-  state.step = step;
-  state.updates = parts.optimizer->updates();
-  state.task_cursor = parts.curriculum->cursor();
-  state.time_s = time_s;
-  save_checkpoint(run_dir_, *parts.model.policy, *parts.optimizer, state, parts.model.dir);
+void RunRecord::add_event(int64_t step, const std::string& kind, const std::string& text) {
+  store_.record_event(step, kind, text);
+  log::detail(fmt::format("step {}: {}: {}", step, kind, text));
+}
+
+void RunRecord::save(int64_t step, double time_s, const MetricRow& row, TrainParts& parts) {
+  RT_CHECK(store_.flush(Deadline::after(kFlushDeadlineS))) << "run.db took no rows for " << kFlushDeadlineS << " s";
+  if (sampled_step(step, parts.config.train)) write_samples_view(run_dir_, step);
+  state_.step = step;
+  state_.updates = parts.optimizer->updates();
+  state_.task_cursor = parts.curriculum->cursor();
+  state_.time_s = time_s;
+  const std::optional<double> value = best_value(row, parts);
+  const bool best = value && (!state_.best_value || *value > *state_.best_value);
+  if (best) state_.best_value = value;
+  save_checkpoint(run_dir_, *parts.model.policy, *parts.optimizer, state_, parts.model.dir);
+  if (best) link_best(run_dir_, step);
   prune_checkpoints(run_dir_, parts.config.train.keep_last);
+}
+
+void RunRecord::close() {
+  RT_CHECK(store_.flush(Deadline::after(kFlushDeadlineS))) << "run.db took no rows for " << kFlushDeadlineS << " s";
+  log::open_file("");
 }
 
 }  // namespace retort

@@ -1,11 +1,12 @@
 #pragma once
-// RunRecord: everything a run leaves behind (command-line contract, "Run directory"): config.toml, metrics.jsonl,
-// checkpoints, readable samples.
+// RunRecord: everything a run leaves behind (command-line contract, "Run directory"): config.toml, run.db and its views
+// (metrics.jsonl, samples/, log.txt), checkpoints.
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "base/metric.h"
+#include "learner/run_store.h"
 #include "tools/retort/train_parts.h"
 
 namespace retort {
@@ -14,24 +15,28 @@ class RunRecord {
  public:
   // A new run in `run_dir`; nothing is written before the parts were built.
   static RunRecord begin(const std::string& run_dir, TrainParts& parts);
-  // Goes on at the newest complete checkpoint, which is read into the parts; without one, from the start.
+  // Goes on at the newest complete checkpoint, which is read into the parts; without one, from the start. Rows of later
+  // steps are deleted and computed again.
   static RunRecord resume(const std::string& run_dir, TrainParts& parts);
 
   const TrainerState& state() const { return state_; }
 
   // The evaluation before the first step: the line "step": 0.
   void add_start(const HeldOut& before);
-  // Everything a step produced; durable when it returns.
-  void add_step(int64_t step, double time_s, const std::vector<Task>& tasks, const std::vector<ScoredGroup>& groups,
-                const MetricRow& row, const TrainParts& parts);
-  // A checkpoint of the state after `step`; keeps the last ones and the best.
-  void save(int64_t step, double time_s, TrainParts& parts);
+  // Everything a step produced. In run.db moments later; on the disk before a checkpoint of the step.
+  void add_step(int64_t step, const std::vector<Task>& tasks, const std::vector<ScoredGroup>& groups, const MetricRow& row,
+                const TrainParts& parts);
+  void add_event(int64_t step, const std::string& kind, const std::string& text);
+  // A checkpoint of the state after `step`; keeps the last ones and the best by `row`.
+  void save(int64_t step, double time_s, const MetricRow& row, TrainParts& parts);
+  // Everything is on the disk when it returns.
+  void close();
 
  private:
-  RunRecord(std::string run_dir, TrainerState state) : run_dir_(std::move(run_dir)), state_(state) {}
-  void append_metrics(const MetricRow& row);
+  RunRecord(std::string run_dir, RunStore store, TrainerState state);
 
   std::string run_dir_;
+  RunStore store_;
   TrainerState state_;
 };
 

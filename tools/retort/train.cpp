@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <utility>
 
 #include "base/check.h"
 #include "base/error.h"
@@ -60,26 +61,43 @@ void act_on_mismatch(const TrainParts& parts, int64_t step, const Mismatch& mism
   report.warn(what);
 }
 
-// One step: everything between drawing tasks and the metrics of what was learned from them.
-MetricRow run_step(TrainParts& parts, int64_t step, double& time_s, TrainReport& report, std::vector<Task>& tasks, std::vector<ScoredGroup>& groups) {
+// Training seconds of the run, evaluation excluded.
+class TrainClock {
+ public:
+  explicit TrainClock(double before) : before_(before) {}
+  double seconds() const { return before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() - excluded_; }
+  void exclude(double seconds) { excluded_ += seconds; }
+
+ private:
+  double before_, excluded_ = 0;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// What one step produced.
+struct StepResult {
+  std::vector<Task> tasks;
+  std::vector<ScoredGroup> groups;
+  LearnerStep learned;
   StepTimes times;
+};
+
+StepResult run_step(TrainParts& parts, int64_t step) {
+  StepResult result;
+  StepTimes& times = result.times;
   Stopwatch watch;
-  tasks = draw_tasks(parts);
+  result.tasks = draw_tasks(parts);
   const int64_t sampled_before = parts.worker->counters().sampled_tokens;
-  groups = roll_out(parts, step, tasks);
+  result.groups = roll_out(parts, step, result.tasks);
   times.sampled_tokens = parts.worker->counters().sampled_tokens - sampled_before;
   times.rollout = watch.lap();
-  score(parts, tasks, groups);
+  score(parts, result.tasks, result.groups);
   times.reward = watch.lap();
-  const LearnerStep learned = parts.learner->step(step, groups);
+  result.learned = parts.learner->step(step, result.groups);
   times.train = watch.lap();
   parts.version = make_version(parts.model.policy->weights(), static_cast<uint32_t>(step));
   times.publish = watch.lap();
   times.step = times.rollout + times.reward + times.train + times.publish;
-  time_s += times.step;
-  act_on_mismatch(parts, step, learned.mismatch, report);
-  return step_metrics(step, time_s, groups, learned, parts.reward_settings, times, parts.model.policy->weights().parameter_count(),
-                      parts.peak_flops);
+  return result;
 }
 
 bool due(int64_t every, int64_t step, int64_t steps) { return step == steps || (every > 0 && step % every == 0); }
@@ -102,36 +120,48 @@ Place find_place(const Options& options) {
 int train(const Options& options, const RunConfig& config, TrainParts& parts, const Place& place) {
   RunRecord record = place.resumed ? RunRecord::resume(place.run_dir, parts) : RunRecord::begin(place.run_dir, parts);
   TrainReport report(config, place.run_dir, options.quiet);
-  report.start(parts, place.resumed, record.state().step);
+  const int64_t first = record.state().step + 1, last = config.train.steps;
+  report.start(parts, place.resumed, first - 1);
+  if (place.resumed) record.add_event(first - 1, "resumed", fmt::format("at step {}", first));
   watch_interrupts();
-  double time_s = record.state().time_s;
 
-  if (!place.resumed && !parts.held_out.empty()) {
+  if (first == 1 && !parts.held_out.empty()) {
     const HeldOut before = evaluate_held_out(parts, true);
     report.evaluation("before", before);
     record.add_start(before);
   }
-  for (int64_t step = record.state().step + 1; step <= config.train.steps; ++step) {
-    std::vector<Task> tasks;
-    std::vector<ScoredGroup> groups;
-    MetricRow row = run_step(parts, step, time_s, report, tasks, groups);
+  TrainClock clock(record.state().time_s);
+  double save_s = 0;
+  for (int64_t step = first; step <= last; ++step) {
+    StepResult result = run_step(parts, step);
+    act_on_mismatch(parts, step, result.learned.mismatch, report);
+    result.times.save = save_s;
+    MetricRow row = step_metrics(step, clock.seconds(), result.groups, result.learned, parts.reward_settings, result.times,
+                                 parts.model.policy->weights().parameter_count(), parts.peak_flops);
     Stopwatch watch;
-    const bool last = step == config.train.steps;
-    if (!parts.held_out.empty() && due(config.train.eval_every, step, config.train.steps)) {
-      const HeldOut held_out = evaluate_held_out(parts, last);
+    if (!parts.held_out.empty() && due(config.train.eval_every, step, last)) {
+      const HeldOut held_out = evaluate_held_out(parts, step == last);
       add_evaluation(row, held_out.narrow);
       if (held_out.wide) add_wide_evaluation(row, *held_out.wide);
-      row.set("timing_s/eval", watch.lap());
-      if (last) report.evaluation("after", held_out);
+      if (step == last) report.evaluation("after", held_out);
+      const double seconds = watch.lap();
+      row.set("timing_s/eval", seconds);
+      clock.exclude(seconds);
     }
-    const bool stop = interrupted();
-    record.add_step(step, time_s, tasks, groups, row, parts);
-    acknowledge(parts, step, groups);
-    if (stop || due(config.train.save_every, step, config.train.steps)) record.save(step, time_s, parts);
+    const bool stop = interrupted() && step < last;
+    record.add_step(step, result.tasks, result.groups, row, parts);
+    acknowledge(parts, step, result.groups);
+    watch.lap();
+    if (stop || due(config.train.save_every, step, last)) record.save(step, clock.seconds(), row, parts);
+    save_s = watch.lap();
     report.step(step, row);
-    if (stop && !last) throw Interrupted(fmt::format("retort train {} --run {} --resume", options.config, place.run_dir));
+    if (stop) {
+      record.close();
+      throw Interrupted(fmt::format("retort train {} --run {} --resume", options.config, place.run_dir));
+    }
   }
-  report.finish(checkpoint_dir(place.run_dir, config.train.steps), parts);
+  record.close();
+  report.finish(checkpoint_dir(place.run_dir, last), parts);
   return 0;
 }
 

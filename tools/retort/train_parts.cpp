@@ -7,6 +7,7 @@
 #include "base/channel/in_process.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "policy/hf_model.h"
 #include "tasks/evaluation_set.h"
 
 namespace retort {
@@ -58,6 +59,7 @@ TrainParts build_train_parts(const RunConfig& config) {
   set_cpu_threads(config.run.threads);
   parts.model = load_model(config.model.path, "[model.path]", config.run.device);
   Policy& policy = *parts.model.policy;
+  parts.version = make_version(policy.weights(), 0);
   parts.optimizer = std::make_unique<Optimizer>(policy, config.learner, parts.model.masters ? &*parts.model.masters : nullptr);
   LearnerSettings settings;
   settings.learner = config.learner;

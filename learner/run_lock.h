@@ -1,0 +1,20 @@
+#pragma once
+// One writer a run directory. The lock ends with the process, however that ends.
+#include <string>
+
+namespace retort {
+
+class RunLock {
+ public:
+  // UserError when another process holds it.
+  explicit RunLock(const std::string& run_dir);
+  ~RunLock();
+  RunLock(RunLock&& other) noexcept;
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
+
+}  // namespace retort
