@@ -21,6 +21,9 @@ namespace {
 
 // How long a statement waits for another program that holds the database.
 constexpr int kBusyMilliseconds = 30'000;
+// Rows with blobs of some kilobytes fit a page. A transaction of that many pages stays in memory.
+constexpr const char* kPageBytes = "16384";
+constexpr const char* kCacheKibibytes = "16384";
 
 [[noreturn]] void fail(const std::string& path, sqlite3* handle, int code, std::string_view sql,
                        const char* file, int line) {
@@ -185,7 +188,7 @@ Database::Database(std::shared_ptr<SqliteConnection> connection)
 Database Database::open(const std::string& path, Mode mode) {
   auto connection = std::make_shared<SqliteConnection>();
   connection->path = path;
-  int flags = SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE;
+  int flags = SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
   std::string uri = uri_of(path);
   if (mode == Mode::kRead) {
     flags |= SQLITE_OPEN_READONLY;
@@ -197,8 +200,9 @@ Database Database::open(const std::string& path, Mode mode) {
   RT_SQLITE(*connection, sqlite3_busy_timeout(connection->handle, kBusyMilliseconds), uri);
   Database database(std::move(connection));
   if (mode != Mode::kRead) {
+    if (mode == Mode::kCreate) database.execute(std::string("PRAGMA page_size = ") + kPageBytes);
     database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-    database.execute("PRAGMA foreign_keys = ON");
+    database.execute(std::string("PRAGMA cache_size = -") + kCacheKibibytes);
   }
   database.integer("SELECT count(*) FROM sqlite_schema");  // reads the header: damage shows here
   return database;

@@ -307,13 +307,20 @@ TEST(RunStore, AFaultOfOursIsToldByTheNextCall) {
   const TemporaryFolder folder;
   const SyntheticRun run;
   RunStore store = RunStore::create(folder.path(), run.info());
-  store.record_groups(1, run.groups_of(1));  // their tasks are missing
-  EXPECT_THROW(store.flush(Deadline::after(60)), InternalError);
-  EXPECT_THROW(store.record_event(1, "a", "b"), InternalError);
+  EXPECT_THROW(store.record_groups(1, run.groups_of(1)), InternalError) << "without their tasks";
+  store.record_tasks(1, 0, run.tasks_of(1));
+  EXPECT_THROW(store.record_groups(1, run.groups_of(2)), InternalError) << "of another step";
   std::vector<ScoredGroup> groups = run.groups_of(1);
   groups[0].verdicts.pop_back();
-  EXPECT_THROW(store.record_groups(1, groups), InternalError);
-  EXPECT_THROW(store.record_groups(2, run.groups_of(1)), InternalError);
+  EXPECT_THROW(store.record_groups(1, groups), InternalError) << "without a verdict";
+  groups = run.groups_of(1);
+  std::swap(groups[0].verdicts[0], groups[0].verdicts[1]);
+  EXPECT_THROW(store.record_groups(1, groups), InternalError) << "with another's verdict";
+  store.record_metrics(1, run.metrics_of(1));
+  EXPECT_TRUE(store.flush(Deadline::after(60)));
+  store.record_metrics(1, run.metrics_of(1));  // a second line
+  EXPECT_THROW(store.flush(Deadline::after(60)), InternalError);
+  EXPECT_THROW(store.record_event(1, "a", "b"), InternalError);
 }
 
 // ---- resume
@@ -430,10 +437,11 @@ TEST(RunStore, DamageIsFound) {
   try_bytes(whole.substr(0, 100));
   try_bytes("not a database, but a file of text that is long enough to be looked at");
   EXPECT_EQ(found, tried);
-  // A page of noise in any place but those where SQLite has no use for what is there.
-  for (size_t page = 1; page < whole.size() / 4096; page += 3) {
+  // Noise at the head of each page. A page that holds no table yet may take it.
+  constexpr size_t kPageBytes = 16'384;
+  for (size_t page = 0; page < whole.size() / kPageBytes; ++page) {
     std::string bytes = whole;
-    for (size_t i = 0; i < 64; ++i) bytes[page * 4096 + i] = static_cast<char>(i * 37 + 11);
+    for (size_t i = 0; i < 64; ++i) bytes[page * kPageBytes + i] = static_cast<char>(i * 37 + 11);
     try_bytes(bytes);
   }
   EXPECT_GT(found, tried * 3 / 4) << "of " << tried;
@@ -566,8 +574,9 @@ TEST(RunStore, SamplesASecond) {
   const double process = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
   for (int64_t step = 1; step <= kSteps; ++step) {
     store.record_tasks(step, 0, run.tasks_of(step));
-    store.record_groups(step, groups[static_cast<size_t>(step - 1)],
-                        [](const Sample& sample) { return std::string(sample.tokens.size(), 'a'); });
+    store.record_groups(step, groups[static_cast<size_t>(step - 1)], [](const Sample& sample) {
+      return std::string(sample.tokens.size(), 'a');
+    });
     store.finish_step(step);
   }
   const double caller_s = cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - caller;
