@@ -31,10 +31,6 @@ RunInfo run_info(TrainParts& parts) {
 
 void append_metrics(const std::string& run_dir, const MetricRow& row) { LineFile(run_dir + "/metrics.jsonl").append_line(row.json()); }
 
-bool sampled_step(int64_t step, const TrainSection& train) {
-  return step == 1 || step == train.steps || (train.save_every > 0 && step % train.save_every == 0);
-}
-
 // What checkpoints/best is chosen by; without evaluation the training score.
 std::optional<double> best_value(const MetricRow& row, const TrainParts& parts) {
   return row.get(parts.held_out.empty() ? "critic/score/mean" : parts.config.train.best_metric);
@@ -106,7 +102,7 @@ void RunRecord::add_event(int64_t step, const std::string& kind, const std::stri
 
 void RunRecord::save(int64_t step, double time_s, const MetricRow& row, TrainParts& parts) {
   RT_CHECK(store_.flush(Deadline::after(kFlushDeadlineS))) << "run.db took no rows for " << kFlushDeadlineS << " s";
-  if (sampled_step(step, parts.config.train)) write_samples_view(run_dir_, step);
+  write_samples_view(run_dir_, step);
   state_.step = step;
   state_.updates = parts.optimizer->updates();
   state_.task_cursor = parts.curriculum->cursor();

@@ -139,15 +139,16 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts, co
     MetricRow row = step_metrics(step, clock.seconds(), result.groups, result.learned, parts.reward_settings, result.times,
                                  parts.model.policy->weights().parameter_count(), parts.peak_flops);
     Stopwatch watch;
+    double eval_s = 0;
     if (!parts.held_out.empty() && due(config.train.eval_every, step, last)) {
       const HeldOut held_out = evaluate_held_out(parts, step == last);
       add_evaluation(row, held_out.narrow);
       if (held_out.wide) add_wide_evaluation(row, *held_out.wide);
       if (step == last) report.evaluation("after", held_out);
-      const double seconds = watch.lap();
-      row.set("timing_s/eval", seconds);
-      clock.exclude(seconds);
+      eval_s = watch.lap();
+      clock.exclude(eval_s);
     }
+    row.set("timing_s/eval", eval_s);
     const bool stop = interrupted() && step < last;
     record.add_step(step, result.tasks, result.groups, row, parts);
     acknowledge(parts, step, result.groups);

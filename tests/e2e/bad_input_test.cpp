@@ -1,0 +1,132 @@
+// Every mistake of a user is one line, place first, fix last, exit code 2, and nothing is written.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/e2e/program.h"
+
+namespace retort {
+namespace {
+
+using testing::file_text;
+using testing::ProgramResult;
+using testing::run_retort;
+using testing::TemporaryFolder;
+using testing::write_text;
+namespace fs = std::filesystem;
+
+class BadInput : public ::testing::Test {
+ protected:
+  // `arguments` fail as a user's mistake whose line begins with `place` and holds `words`; the folder stays as it was.
+  void expect_refused(const std::string& arguments, const std::string& place, const std::string& words = "") {
+    const std::string before = testing::tree_digest(folder_.path());
+    const ProgramResult result = run_retort(arguments);
+    EXPECT_EQ(result.code, 2) << arguments << '\n' << result.err;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_EQ(result.err.rfind("retort: " + place, 0), 0u) << result.err;
+    EXPECT_NE(result.err.find("; "), std::string::npos) << "no fix: " << result.err;
+    EXPECT_NE(result.err.find(words), std::string::npos) << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(testing::tree_digest(folder_.path()), before) << "something was written";
+    EXPECT_FALSE(fs::exists(folder_.path("run")));
+  }
+  std::string train(const std::string& rest) const { return "train tests/configs/tiny.toml --quiet --run '" + folder_.path("run") + "' " + rest; }
+
+  // A copy of the tiny base to be damaged.
+  std::string model() {
+    const std::string dir = folder_.path("model");
+    fs::copy("configs/tiny_base", dir);
+    return dir;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(BadInput, Configuration) {
+  expect_refused("train no_such.toml", "no_such.toml");
+  expect_refused(train("--set rollout.group_size=1"), "[rollout.group_size]", "got 1");
+  expect_refused(train("--set rollout.group_sice=8"), "[rollout.group_sice]", "group_size");
+  expect_refused(train("--set rolout.group_size=8"), "[rolout", "rollout");
+  expect_refused(train("--set rollout.group_size=many"), "[rollout.group_size]");
+  expect_refused(train("--set learner.advantage=grop"), "[learner.advantage]", "grpo");
+  expect_refused(train("--set learner.lr_schedule=cosin"), "[learner.lr_schedule]", "cosine");
+  expect_refused(train("--set train.best_metric=eval/all/pas@1"), "[train.best_metric]");
+  expect_refused(train("--set model.path=no_such_model"), "[model.path]", "no_such_model");
+  expect_refused(train("--set rewards=[]"), "[rewards]");
+  expect_refused(train("--set 'rewards=[{name=\"tusk\"}]'"), "[rewards", "task");
+  write_text(folder_.path("broken.toml"), "[run\nseed = 1\n");
+  expect_refused("train '" + folder_.path("broken.toml") + "'", folder_.path("broken.toml") + ":");
+  write_text(folder_.path("unknown.toml"), "[run]\nsead = 1\n");
+  expect_refused("train '" + folder_.path("unknown.toml") + "'", folder_.path("unknown.toml"), "seed");
+}
+
+TEST_F(BadInput, Tasks) {
+  write_text(folder_.path("empty.jsonl"), "\n");
+  expect_refused(train("--set tasks.train=" + folder_.path("empty.jsonl")), "", "empty.jsonl");
+  expect_refused(train("--set tasks.train=chain_some:1-6:train"), "[tasks.train]", "chain_sum");
+  expect_refused(train("--set tasks.train=chain_sum:1-60:train"), "[tasks.train]");
+  expect_refused(train("--set tasks.train=chain_sum:1-6"), "[tasks.train]");
+  expect_refused(train("--set tasks.eval=chain_sum:1:5000:1"), "[tasks.eval]", "17");
+  write_text(folder_.path("rows.jsonl"), "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"1+2=\"\n");
+  expect_refused(train("--set tasks.train=" + folder_.path("rows.jsonl")), folder_.path("rows.jsonl") + ":2");
+  expect_refused(train("--set rollout.max_new_tokens=4000"), "[rollout.max_new_tokens]");
+}
+
+TEST_F(BadInput, Rows) {
+  const std::string rows = folder_.path("rows.jsonl");
+  write_text(rows, "{\"prompt\": \"1+1=\"}\n{\"promt\": \"1+1=\"}\n");
+  expect_refused("generate --model configs/tiny_base --in '" + rows + "' --out '" + folder_.path("out") + "'", rows + ":2");
+  write_text(rows, "{\"prompt\": \"1+1=\"}\nnot json\n");
+  expect_refused("generate --model configs/tiny_base --in '" + rows + "' --out '" + folder_.path("out") + "'", rows + ":2");
+  write_text(rows, "{\"text\": \"\xff\"}\n");
+  expect_refused("tokenize --model configs/tiny_base --in '" + rows + "'", rows + ":1");
+  write_text(rows, "{\"tokens\": [1, 2, 500]}\n");
+  expect_refused("logits --model configs/tiny_base --tokens '" + rows + "' --out '" + folder_.path("out") + "'", rows + ":1", "500");
+  write_text(rows, "{\"prompt\": \"1+1=\", \"completion\": \"2\"}\n{\"prompt\": \"1+1=\", \"completion\": 2}\n");
+  expect_refused("sft configs/tiny_base.toml --quiet --run '" + folder_.path("run") + "' --set sft.data=" + rows, rows);
+  write_text(rows, "");
+  expect_refused("generate --model configs/tiny_base --in '" + rows + "'", rows);
+  expect_refused("generate --model configs/tiny_base", "generate");
+  expect_refused("eval --model configs/tiny_base --tasks chain_sum:1:5:1 --samples 2 --pass-at 8", "--pass-at", "8");
+  expect_refused("generat --model configs/tiny_base", "generat", "generate");
+}
+
+TEST_F(BadInput, Checkpoints) {
+  const std::string dir = model(), weights = dir + "/model.safetensors";
+  const std::string command = "eval --model '" + dir + "' --tasks chain_sum:1:5:1";
+  const std::string whole = file_text(weights), config = file_text(dir + "/config.json");
+  const auto with_weights = [&](const std::string& bytes, const std::string& words) {
+    write_text(weights, bytes);
+    expect_refused(command, weights, words);
+  };
+  with_weights(whole.substr(0, whole.size() / 2), "");
+  with_weights(whole.substr(0, 5), "");
+  with_weights("", "");
+  with_weights(std::string("\xff\xff\xff\xff\xff\xff\xff\x7f", 8) + whole.substr(8), "");
+  std::string renamed = whole;
+  renamed.replace(renamed.find("model.norm.weight"), 17, "model.morn.weight");
+  with_weights(renamed, "model.");
+  std::string retyped = whole;
+  retyped.replace(retyped.find("\"F32\""), 5, "\"F64\"");
+  with_weights(retyped, "");
+  write_text(weights, whole);
+
+  const auto with_config = [&](const std::string& from, const std::string& to, const std::string& words) {
+    std::string text = config;
+    text.replace(text.find(from), from.size(), to);
+    write_text(dir + "/config.json", text);
+    expect_refused(command, dir + "/", words);
+  };
+  with_config("Qwen3ForCausalLM", "MambaForCausalLM", "Llama");
+  with_config("\"hidden_size\": 128", "\"hidden_size\": -128", "hidden_size");
+  with_config("\"hidden_size\": 128", "\"hidden_size\": 64", "");
+  with_config("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4", "");
+  with_config("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2", "");
+  with_config("{", "[", "");
+  fs::remove(dir + "/config.json");
+  expect_refused(command, "--model", "config.json");
+}
+
+}  // namespace
+}  // namespace retort

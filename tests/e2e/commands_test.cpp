@@ -1,0 +1,122 @@
+// The row-wise commands, each against another one or against itself laid out differently.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/e2e/program.h"
+
+namespace retort {
+namespace {
+
+using testing::file_text;
+using testing::ProgramResult;
+using testing::run_retort;
+using testing::TemporaryFolder;
+using testing::write_text;
+
+std::vector<nlohmann::json> rows_of(const std::string& text) {
+  std::vector<nlohmann::json> rows;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
+  return rows;
+}
+
+const std::string kModel = " --model configs/tiny_base ";
+
+TEST(Commands, HelpVersionAndUsage) {
+  const ProgramResult usage = run_retort("");
+  EXPECT_EQ(usage.code, 0);
+  for (const char* command : {"train", "sft", "generate", "eval", "logits", "tokenize", "convert", "compare"}) {
+    EXPECT_NE(usage.out.find(command), std::string::npos) << command;
+    const ProgramResult help = run_retort(std::string(command) + " --help");
+    EXPECT_EQ(help.code, 0);
+    EXPECT_NE(help.out.find("Example:"), std::string::npos) << command;
+  }
+  EXPECT_NE(run_retort("--version").out.find("LibTorch"), std::string::npos);
+}
+
+TEST(Commands, TheSeedAloneDecidesTheSamples) {
+  const TemporaryFolder folder;
+  write_text(folder.path("in"), "{\"prompt\": \"8+19=\", \"id\": \"a\"}\n{\"prompt\": \"7 12 1>20=\"}\n{\"prompt\": \"3+20-16=\"}\n");
+  const std::string command = "generate" + kModel + "--in '" + folder.path("in") + "' --samples 5 --seed 9 --hex ";
+  const ProgramResult whole = run_retort(command);
+  ASSERT_EQ(whole.code, 0) << whole.err;
+  EXPECT_EQ(run_retort(command + "--max-sequences 1 --threads 1").out, whole.out);
+  EXPECT_NE(run_retort("generate" + kModel + "--in '" + folder.path("in") + "' --samples 5 --seed 10 --hex").out, whole.out);
+  const std::vector<nlohmann::json> rows = rows_of(whole.out);
+  ASSERT_EQ(rows.size(), 15u);
+  EXPECT_EQ(rows[0]["id"], "a");
+  EXPECT_EQ(rows[5]["id"], 1);
+  for (const nlohmann::json& row : rows) {
+    EXPECT_EQ(row["ids"].size(), row["logprobs"].size());
+    EXPECT_TRUE(row["stop"] == "eos" || row["stop"] == "length");
+  }
+}
+
+TEST(Commands, AStopStringEndsACompletion) {
+  const ProgramResult result = run_retort("generate" + kModel + "--prompt 8+19= --samples 8 --stop '</answer>' --json");
+  ASSERT_EQ(result.code, 0) << result.err;
+  for (const nlohmann::json& row : rows_of(result.out)) {
+    EXPECT_EQ(row["stop"], "stop_string");
+    EXPECT_TRUE(row["text"].get<std::string>().ends_with("</answer>")) << row;
+  }
+}
+
+TEST(Commands, LogitsDoNotDependOnTheLayout) {
+  const TemporaryFolder folder;
+  std::string rows;
+  for (int length : {1, 2, 15, 16, 17, 40}) {
+    nlohmann::json tokens;
+    for (int t = 0; t < length; ++t) tokens.push_back(1 + (t * 29 + length) % 120);
+    rows += nlohmann::json({{"tokens", tokens}}).dump() + "\n";
+  }
+  write_text(folder.path("tokens"), rows);
+  const auto logits = [&](const std::string& layout) {
+    const std::string out = folder.path("logits");
+    const ProgramResult result = run_retort("logits" + kModel + "--tokens '" + folder.path("tokens") + "' --out '" + out + "' --layout " + layout);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return file_text(out);
+  };
+  const std::string packed = logits("packed");
+  EXPECT_GT(packed.size(), 91u * 128 * 4);
+  for (const char* layout : {"paged", "stepwise", "chunked:1", "chunked:7", "chunked:16"}) EXPECT_TRUE(logits(layout) == packed) << layout;
+}
+
+TEST(Commands, TokensComeBackAsText) {
+  const TemporaryFolder folder;
+  write_text(folder.path("in"), "{\"text\": \"3+20-16=\"}\n{\"text\": \"<think>a b</think>\"}\n");
+  const ProgramResult ids = run_retort("tokenize" + kModel + "--in '" + folder.path("in") + "' --no-special --out '" + folder.path("ids") + "'");
+  ASSERT_EQ(ids.code, 0) << ids.err;
+  EXPECT_EQ(run_retort("tokenize" + kModel + "--decode --in '" + folder.path("ids") + "'").out,
+            "{\"text\":\"3+20-16=\"}\n{\"text\":\"<think>a b</think>\"}\n");
+}
+
+TEST(Commands, EvalGivesTheContractsJson) {
+  const std::string command = "eval" + kModel + "--tasks chain_sum:1-2:10:5,countdown:1:6:5 --samples 8 --pass-at 1,8 --json";
+  const ProgramResult result = run_retort(command);
+  ASSERT_EQ(result.code, 0) << result.err;
+  const nlohmann::json json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["families"]["chain_sum"]["n"], 10);
+  EXPECT_EQ(json["families"]["chain_sum"]["levels"]["1"]["n"], 5);
+  EXPECT_EQ(json["all"]["n"], 16);
+  EXPECT_GE(json["all"]["pass@8"], json["all"]["pass@1"]);
+  EXPECT_LE(json["all"]["ci95"][0], json["all"]["pass@1"]);
+  nlohmann::json again = nlohmann::json::parse(run_retort(command).out), first = json;
+  again.erase("tokens_per_s");
+  first.erase("tokens_per_s");
+  EXPECT_EQ(again, first);
+}
+
+TEST(Commands, ConvertedWeightsAnswerAlike) {
+  const TemporaryFolder folder;
+  const std::string copy = folder.path("copy");
+  ASSERT_EQ(run_retort("convert configs/tiny_base '" + copy + "' --dtype float32").code, 0);
+  EXPECT_TRUE(file_text(copy + "/model.safetensors") == file_text("configs/tiny_base/model.safetensors"));
+  const std::string prompt = " --prompt 8+19= --temperature 0 --json";
+  EXPECT_EQ(run_retort("generate --model '" + copy + "'" + prompt).out, run_retort("generate" + kModel + prompt).out);
+  EXPECT_EQ(run_retort("convert configs/tiny_base '" + copy + "'").code, 2) << "an existing folder is not overwritten";
+}
+
+}  // namespace
+}  // namespace retort

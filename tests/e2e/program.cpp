@@ -1,0 +1,58 @@
+#include "tests/e2e/program.h"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <stdexcept>
+#include <vector>
+
+namespace retort::testing {
+namespace fs = std::filesystem;
+
+TemporaryFolder::TemporaryFolder() {
+  std::string pattern = (fs::temp_directory_path() / "retort_test_XXXXXX").string();
+  if (!mkdtemp(pattern.data())) throw std::runtime_error("no temporary folder");
+  path_ = pattern;
+}
+TemporaryFolder::~TemporaryFolder() { fs::remove_all(path_); }
+
+std::string file_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void write_text(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+
+ProgramResult run_retort(const std::string& arguments, const std::string& prefix) {
+  const char* program = std::getenv("RETORT_PROGRAM");
+  if (!program) throw std::runtime_error("RETORT_PROGRAM names no program; run the test through ctest");
+  const TemporaryFolder folder;
+  const std::string command = prefix + " '" + program + "' " + arguments + " >'" + folder.path("out") + "' 2>'" + folder.path("err") + "'";
+  const int status = std::system(command.c_str());
+  ProgramResult result;
+  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  result.out = file_text(folder.path("out"));
+  result.err = file_text(folder.path("err"));
+  return result;
+}
+
+std::string tree_digest(const std::string& folder) {
+  std::vector<std::string> lines;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file())
+      lines.push_back(fs::relative(entry.path(), folder).string() + ' ' +
+                      std::to_string(std::hash<std::string>()(file_text(entry.path().string()))) + ' ' + std::to_string(entry.file_size()));
+  std::sort(lines.begin(), lines.end());
+  std::string text;
+  for (const std::string& line : lines) text += line + '\n';
+  return text;
+}
+
+}  // namespace retort::testing

@@ -1,0 +1,152 @@
+// The whole loop on the tiny base, as a user runs it.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/metric.h"
+#include "tests/e2e/program.h"
+
+namespace retort {
+namespace {
+
+using testing::file_text;
+using testing::ProgramResult;
+using testing::run_retort;
+using testing::TemporaryFolder;
+namespace fs = std::filesystem;
+
+const std::string kTiny = "train tests/configs/tiny.toml --quiet";
+
+std::vector<nlohmann::json> metrics_of(const std::string& run) {
+  std::vector<nlohmann::json> rows;
+  std::istringstream lines(file_text(run + "/metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
+  return rows;
+}
+
+// The deterministic part of metrics.jsonl.
+std::string deterministic(const std::string& run) {
+  std::string text;
+  for (nlohmann::json row : metrics_of(run)) {
+    nlohmann::json kept;
+    for (const auto& [name, value] : row.items())
+      if (find_metric(name)->deterministic) kept[name] = value;
+    text += kept.dump() + '\n';
+  }
+  return text;
+}
+
+void expect_same_run(const std::string& a, const std::string& b) {
+  EXPECT_EQ(deterministic(a), deterministic(b));
+  for (const char* file : {"checkpoints/step_8/model.safetensors", "checkpoints/step_8/trainer/state.safetensors"}) {
+    ASSERT_FALSE(file_text(a + "/" + file).empty());
+    EXPECT_TRUE(file_text(a + "/" + file) == file_text(b + "/" + file)) << file;
+  }
+  EXPECT_EQ(run_retort("compare '" + a + "' '" + b + "' --assert-equal").code, 0);
+}
+
+TEST(Train, TheRunDirectoryHoldsWhatItPromises) {
+  const TemporaryFolder folder;
+  const std::string run = folder.path("run");
+  const ProgramResult result = run_retort(kTiny + " --run '" + run + "'");
+  ASSERT_EQ(result.code, 0) << result.err;
+  for (const char* name : {"config.toml", "run.db", "metrics.jsonl", "log.txt", "checkpoints/step_8/complete", "checkpoints/step_8/config.json",
+                           "checkpoints/step_8/tokenizer.json", "checkpoints/step_8/trainer/state.json", "checkpoints/best/complete"})
+    EXPECT_TRUE(fs::exists(run + "/" + name)) << name;
+  EXPECT_FALSE(fs::is_empty(run + "/samples"));
+  const std::vector<nlohmann::json> rows = metrics_of(run);
+  ASSERT_EQ(rows.size(), 9u);
+  EXPECT_EQ(rows[0]["step"], 0);
+  EXPECT_TRUE(rows[0].contains("eval/chain_sum/pass@1"));
+  for (size_t step = 1; step < rows.size(); ++step) {
+    EXPECT_EQ(rows[step]["step"], step);
+    EXPECT_EQ(rows[step]["mismatch/tokens"], 0);
+    EXPECT_GT(rows[step]["mismatch/checked"], 0);
+    EXPECT_EQ(rows[step].contains("eval/all/pass@1"), step % 3 == 0 || step == 8) << step;
+    for (const char* key : {"time_s", "critic/score/mean", "critic/score/std", "actor/pg_loss", "actor/entropy", "actor/grad_norm", "actor/lr",
+                            "actor/pg_clipfrac", "response_length/mean", "response_length/max", "response_length/clip_ratio", "mismatch/max_abs",
+                            "staleness/mean", "staleness/max", "reward/task/mean", "outcome/value", "groups/kept", "groups/zero_variance",
+                            "groups/refilled", "timing_s/rollout", "timing_s/reward", "timing_s/train", "timing_s/publish", "timing_s/save",
+                            "timing_s/eval", "timing_s/step", "perf/rollout_tok_s", "perf/train_tok_s", "perf/mfu", "perf/memory_gb"})
+      EXPECT_TRUE(rows[step].contains(key)) << key;
+  }
+}
+
+TEST(Train, ThreadsBatchAndMicroBatchChangeNoBit) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("a") + "'").code, 0);
+  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("b") +
+                       "' --set run.threads=1 --set learner.micro_batch_tokens=100 --set rollout.max_sequences=5 --set rollout.max_batch_tokens=16")
+                .code,
+            0);
+  EXPECT_EQ(deterministic(folder.path("a")), deterministic(folder.path("b")));
+  EXPECT_TRUE(file_text(folder.path("a/checkpoints/step_8/trainer/state.safetensors")) ==
+              file_text(folder.path("b/checkpoints/step_8/trainer/state.safetensors")));
+}
+
+TEST(Train, SeedsDiffer) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("a") + "'").code, 0);
+  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("b") + "' --set run.seed=4").code, 0);
+  EXPECT_NE(deterministic(folder.path("a")), deterministic(folder.path("b")));
+  EXPECT_EQ(run_retort("compare '" + folder.path("a") + "' '" + folder.path("b") + "' --assert-equal").code, 1);
+}
+
+// kill -9 at 30 moments spread over a run, each resumed until it ends: the bytes of the undisturbed run.
+TEST(Train, KilledAtAnyMomentItEndsWithTheSameBytes) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("whole") + "'").code, 0);
+  int killed = 0;
+  for (int round = 0; killed < 30 && round < 12; ++round) {
+    const std::string run = folder.path("killed" + std::to_string(round));
+    bool done = false;
+    for (int attempt = 0; attempt < 60 && !done; ++attempt) {
+      // A fixed, irregular series of moments between 0.05 and 1.6 s.
+      const double moment = 0.05 + 0.0137 * ((round * 31 + attempt * 17) % 113);
+      const ProgramResult result = run_retort(kTiny + " --resume --run '" + run + "'", "timeout -s KILL " + std::to_string(moment));
+      done = result.code == 0;
+      killed += done ? 0 : 1;
+      if (!done) ASSERT_EQ(result.code, 137) << result.err;
+    }
+    if (!done) ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'").code, 0);
+    expect_same_run(folder.path("whole"), run);
+    fs::remove_all(run);
+  }
+  EXPECT_GE(killed, 30);
+}
+
+TEST(Train, CtrlCSavesAndNamesTheCommandThatGoesOn) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("whole") + "'").code, 0);
+  bool interrupted = false;
+  for (const char* moment : {"0.9", "0.7", "0.5", "0.4", "0.3"}) {
+    const std::string run = folder.path(std::string("run") + moment);
+    const ProgramResult result = run_retort(kTiny + " --run '" + run + "' --set train.save_every=0", std::string("timeout --preserve-status -s INT ") + moment);
+    if (result.code != 130 || result.err.find("--resume") == std::string::npos) continue;
+    interrupted = true;
+    EXPECT_NE(result.err.find("retort train tests/configs/tiny.toml --run " + run + " --resume"), std::string::npos) << result.err;
+    ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'").code, 0);
+    EXPECT_EQ(deterministic(folder.path("whole")), deterministic(run));
+    break;
+  }
+  EXPECT_TRUE(interrupted) << "no signal fell into a step";
+}
+
+TEST(Train, AnExistingRunNeedsResumeAndTheSameConfiguration) {
+  const TemporaryFolder folder;
+  const std::string run = folder.path("run");
+  ASSERT_EQ(run_retort(kTiny + " --run '" + run + "'").code, 0);
+  const std::string before = testing::tree_digest(run);
+  const ProgramResult again = run_retort(kTiny + " --run '" + run + "'");
+  EXPECT_EQ(again.code, 2);
+  EXPECT_NE(again.err.find("--resume"), std::string::npos);
+  const ProgramResult other = run_retort(kTiny + " --resume --run '" + run + "' --set learner.lr=1e-3");
+  EXPECT_EQ(other.code, 2);
+  EXPECT_NE(other.err.find("[learner.lr]"), std::string::npos);
+  EXPECT_EQ(testing::tree_digest(run), before);
+}
+
+}  // namespace
+}  // namespace retort
