@@ -37,7 +37,8 @@ TEST(Layering, TheTableIsRead) {
   EXPECT_FALSE(read.may_include.at("learner").contains("rollout"));
   EXPECT_TRUE(read.may_include.at("tests").contains("learner"));
   EXPECT_EQ(read.torch.at("kernels").source_endings,
-            (std::set<std::string>{"_op.cpp", "_test.cpp"}));
+            (std::set<std::string>{"_op.cpp", "_test.cpp", "_testing.cpp"}));
+  EXPECT_FALSE(read.torch.at("kernels").any_source);
   EXPECT_TRUE(read.torch.at("rollout").headers.contains("ATen/core/Tensor.h"));
   EXPECT_FALSE(read.torch.at("base").any_source);
 }
