@@ -63,6 +63,8 @@ struct Raise {
 }  // namespace check_detail
 }  // namespace retort
 
+// In no parentheses: the message follows by `<<`.
+// NOLINTBEGIN(bugprone-macro-parentheses)
 #define RT_CHECK(condition)                       \
   (condition) ? (void)0                           \
               : ::retort::check_detail::Raise() & \
@@ -72,6 +74,7 @@ struct Raise {
       ? (void)0                           \
       : ::retort::check_detail::Raise() & \
             ::retort::check_detail::Message(__FILE__, __LINE__, #a " " #op " " #b, (a), (b))
+// NOLINTEND(bugprone-macro-parentheses)
 #define RT_CHECK_EQ(a, b) RT_CHECK_OP_(==, a, b)
 #define RT_CHECK_NE(a, b) RT_CHECK_OP_(!=, a, b)
 #define RT_CHECK_LT(a, b) RT_CHECK_OP_(<, a, b)
