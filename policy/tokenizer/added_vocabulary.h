@@ -8,6 +8,7 @@
 #include "policy/tokenizer/token_table.h"
 #include "policy/tokenizer/token_trie.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>

@@ -6,6 +6,7 @@
 #include "policy/tokenizer/token_table.h"
 #include "policy/tokenizer/tokenizer_file.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>

@@ -4,6 +4,7 @@
 // in order, are the characters from U+0100 on (space is U+0120, 'Ġ').
 #include "policy/tokenizer/pieces.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -1,6 +1,7 @@
 #pragma once
 // The merges of a byte-pair model: which two neighbouring symbols become one, and how early.
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>

@@ -1,6 +1,7 @@
 #pragma once
 // A text on its way from the user's bytes to the model's symbols: cut into pieces that change their
 // bytes.
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>

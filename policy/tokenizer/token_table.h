@@ -1,5 +1,6 @@
 #pragma once
 // Tokens and their ids, both ways.
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <string>

@@ -6,6 +6,7 @@
 #include "policy/tokenizer/encoding.h"
 #include "policy/tokenizer/text_range.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
