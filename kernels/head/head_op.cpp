@@ -62,7 +62,8 @@ HeadResult cpu_head(const at::Tensor& hidden_TD, const Parameter& weight_VD,
   head_forward(elements(hidden_TD, "hidden"), elements(weight_VD.packed, "packed"),
                arguments.targets, arguments.kept, temperature, elements(logp_T, "logp"),
                elements(entropy_T, "entropy"), T, D, V);
-  // The lists of `arguments` live in targets_T, kept_ids and kept_begin: the closure names all three and so holds them.
+  // The lists of `arguments` live in targets_T, kept_ids and kept_begin: the closure names all
+  // three and so holds them.
   join_graph(
       {logp_T, entropy_T}, {hidden_TD},
       [=, weight = weight_VD.value, packed = weight_VD.packed,
@@ -77,8 +78,7 @@ HeadResult cpu_head(const at::Tensor& hidden_TD, const Parameter& weight_VD,
                       elements(hidden_TD, "hidden"), elements(packed, "packed"),
                       elements(weight, "weight"), elements<int32_t>(targets_T, "targets"),
                       kept_ids.defined() && kept_begin.defined() ? arguments.kept : KeptSets(),
-                      temperature,
-                      elements(dhidden_TD, "dhidden"),
+                      temperature, elements(dhidden_TD, "dhidden"),
                       dw_VD.defined() ? elements(dw_VD, "dw") : nullptr, rows, in, weight.size(0));
         return {dhidden_TD};
       });
