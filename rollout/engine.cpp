@@ -50,10 +50,10 @@ void Engine::submit(const GroupRequest& request) {
   RT_CHECK_GT(request.count, 0);
   const int64_t length = static_cast<int64_t>(request.prompt.size()) + settings_.max_new_tokens;
   if (length > policy_.config().max_position_embeddings)
-    throw UserError("[rollout.max_new_tokens]",
+    throw UserError(settings_.length_setting,
                     "a prompt of " + std::to_string(request.prompt.size()) + " tokens and " + std::to_string(settings_.max_new_tokens) +
                         " new ones exceed the model's " + std::to_string(policy_.config().max_position_embeddings) + " positions",
-                    "lower rollout.max_new_tokens or tasks.max_prompt_tokens");
+                    "lower it, or shorten the prompts");
   scheduler_.check_fits(length);
   auto sequence = std::make_unique<Sequence>();
   sequence->sample.id = request.first;

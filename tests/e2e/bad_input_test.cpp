@@ -98,7 +98,7 @@ TEST_F(BadInput, Checkpoints) {
   const std::string whole = file_text(weights), config = file_text(dir + "/config.json");
   const auto with_weights = [&](const std::string& bytes, const std::string& words) {
     write_text(weights, bytes);
-    expect_refused(command, weights, words);
+    expect_refused(command, dir, words);
   };
   with_weights(whole.substr(0, whole.size() / 2), "");
   with_weights(whole.substr(0, 5), "");
@@ -116,7 +116,7 @@ TEST_F(BadInput, Checkpoints) {
     std::string text = config;
     text.replace(text.find(from), from.size(), to);
     write_text(dir + "/config.json", text);
-    expect_refused(command, dir + "/", words);
+    expect_refused(command, dir, words);
   };
   with_config("Qwen3ForCausalLM", "MambaForCausalLM", "Llama");
   with_config("\"hidden_size\": 128", "\"hidden_size\": -128", "hidden_size");

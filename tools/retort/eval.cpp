@@ -50,7 +50,8 @@ void print_row(const std::string& name, const EvaluationCell& cell, const Evalua
 int run_eval(const CommandArguments& arguments) {
   std::string model_path, spec, pass_at = "1", device = "auto", reward = "task";
   EvaluationSettings settings;
-  settings.max_new_tokens = 256;
+  settings.max_new_tokens = 0;
+  settings.length_setting = "--max-new-tokens";
   TaskOptions task_options;
   int64_t seed = 0, threads = 0;
   bool json = false;
@@ -62,7 +63,7 @@ int run_eval(const CommandArguments& arguments) {
   parser.option("--temperature", settings.temperature, "0 is greedy");
   parser.option("--top-k", settings.top_k, "keep the k most probable tokens; 0 keeps all");
   parser.option("--top-p", settings.top_p, "keep the smallest set with this probability; 1 keeps all");
-  parser.option("--max-new-tokens", settings.max_new_tokens, "longest completion");
+  parser.option("--max-new-tokens", settings.max_new_tokens, "longest completion; 0: 256, or what the model's positions leave");
   parser.option("--stop", settings.stop, "string that ends a completion (repeatable)");
   parser.option("--pass-at", pass_at, "k of pass@k, joined by commas");
   parser.option("--reward", reward, "row of the rewards table; a score above 1/2 is right");
@@ -76,7 +77,7 @@ int run_eval(const CommandArguments& arguments) {
   if (!parser.parse(arguments)) return 0;
   if (settings.samples < 1) throw UserError("--samples", fmt::format("got {}", settings.samples), "set it to 1 or more");
   if (settings.temperature < 0) throw UserError("--temperature", fmt::format("got {}", settings.temperature), "set it to 0 (greedy) or more");
-  if (settings.max_new_tokens < 1) throw UserError("--max-new-tokens", fmt::format("got {}", settings.max_new_tokens), "set it to 1 or more");
+  if (settings.max_new_tokens < 0) throw UserError("--max-new-tokens", fmt::format("got {}", settings.max_new_tokens), "set it to 0 (default) or more");
   if (settings.max_sequences < 1) throw UserError("--max-sequences", fmt::format("got {}", settings.max_sequences), "set it to 1 or more");
   settings.pass_at = parse_pass_at(pass_at, settings.samples);
   settings.seed = static_cast<uint32_t>(seed);

@@ -50,7 +50,7 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
                           const EvaluationSettings& settings) {
   EngineSettings engine_options = engine_settings(model);
   engine_options.sampling = {settings.temperature, settings.top_k, settings.top_p, settings.seed, Purpose::kEvaluation};
-  engine_options.max_new_tokens = settings.max_new_tokens;
+  engine_options.length_setting = settings.length_setting;
   engine_options.stop = settings.stop;
   engine_options.max_sequences = settings.max_sequences;
   engine_options.max_batch_tokens = settings.max_batch_tokens;
@@ -58,9 +58,10 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
   std::vector<GroupRequest> requests;
   for (size_t t = 0; t < tasks.size(); ++t) {
     requests.push_back({{0, static_cast<uint32_t>(t), 0, 0}, tasks[t].uid, model.codec->encode(tasks[t]), settings.samples});
-    engine_options.max_length =
-        std::max(engine_options.max_length, static_cast<int64_t>(requests.back().prompt.size()) + settings.max_new_tokens);
+    engine_options.max_length = std::max(engine_options.max_length, static_cast<int64_t>(requests.back().prompt.size()));
   }
+  engine_options.max_new_tokens = settings.max_new_tokens > 0 ? settings.max_new_tokens : default_new_tokens(model, engine_options.max_length, 256);
+  engine_options.max_length += engine_options.max_new_tokens;
   EvaluationResult result;
   result.samples = settings.samples;
   for (const int64_t k : settings.pass_at)

@@ -16,7 +16,8 @@ struct EvaluationSettings {
   double temperature = 1.0;
   int64_t top_k = 0;
   double top_p = 1.0;
-  int64_t max_new_tokens = 96;
+  int64_t max_new_tokens = 96;  // 0: 256, or what the model's positions leave
+  std::string length_setting = "[rollout.max_new_tokens]";  // what an error about lengths names
   std::vector<std::string> stop;
   std::vector<int64_t> pass_at{1};  // each at most `samples`
   uint32_t seed = 0;

@@ -17,7 +17,7 @@ namespace {
 
 struct Options {
   std::string model, prompt, in, out = "-", device = "auto";
-  int64_t samples = 1, top_k = 0, max_new_tokens = 256, seed = 0, max_sequences = 64, threads = 0;
+  int64_t samples = 1, top_k = 0, max_new_tokens = 0, seed = 0, max_sequences = 64, threads = 0;
   double temperature = 1.0, top_p = 1.0;
   std::vector<std::string> stop;
   bool hex = false, json = false;
@@ -71,7 +71,7 @@ void check(const Options& options) {
   if (options.temperature < 0) throw UserError("--temperature", fmt::format("got {}", options.temperature), "set it to 0 (greedy) or more");
   if (options.top_k < 0) throw UserError("--top-k", fmt::format("got {}", options.top_k), "set it to 0 (all) or more");
   if (!(options.top_p > 0 && options.top_p <= 1)) throw UserError("--top-p", fmt::format("got {}", options.top_p), "set it above 0, at most 1");
-  if (options.max_new_tokens < 1) throw UserError("--max-new-tokens", fmt::format("got {}", options.max_new_tokens), "set it to 1 or more");
+  if (options.max_new_tokens < 0) throw UserError("--max-new-tokens", fmt::format("got {}", options.max_new_tokens), "set it to 0 (default) or more");
   if (options.max_sequences < 1) throw UserError("--max-sequences", fmt::format("got {}", options.max_sequences), "set it to 1 or more");
 }
 
@@ -89,7 +89,7 @@ int run_generate(const CommandArguments& arguments) {
   parser.option("--temperature", options.temperature, "0 is greedy, ties to the lower id");
   parser.option("--top-k", options.top_k, "keep the k most probable tokens; 0 keeps all");
   parser.option("--top-p", options.top_p, "keep the smallest set with this probability; 1 keeps all");
-  parser.option("--max-new-tokens", options.max_new_tokens, "longest completion");
+  parser.option("--max-new-tokens", options.max_new_tokens, "longest completion; 0: 256, or what the model's positions leave");
   parser.option("--stop", options.stop, "string that ends a completion (repeatable)");
   parser.option("--seed", options.seed, "decides the samples, whatever the batch");
   parser.option("--max-sequences", options.max_sequences, "most sequences in one forward");
@@ -105,14 +105,15 @@ int run_generate(const CommandArguments& arguments) {
 
   EngineSettings settings = engine_settings(model);
   settings.sampling = {options.temperature, options.top_k, options.top_p, static_cast<uint32_t>(options.seed), Purpose::kSampling};
-  settings.max_new_tokens = options.max_new_tokens;
+  int64_t longest = 0;
+  for (const Prompt& prompt : prompts) longest = std::max(longest, static_cast<int64_t>(prompt.tokens.size()));
+  settings.max_new_tokens = options.max_new_tokens > 0 ? options.max_new_tokens : default_new_tokens(model, longest, 256);
+  settings.max_length = longest + settings.max_new_tokens;
+  settings.length_setting = "--max-new-tokens";
   settings.stop = options.stop;
   settings.max_sequences = options.max_sequences;
   std::vector<GroupRequest> requests;
-  for (size_t i = 0; i < prompts.size(); ++i) {
-    requests.push_back({{0, static_cast<uint32_t>(i), 0, 0}, 0, prompts[i].tokens, options.samples});
-    settings.max_length = std::max(settings.max_length, static_cast<int64_t>(prompts[i].tokens.size()) + options.max_new_tokens);
-  }
+  for (size_t i = 0; i < prompts.size(); ++i) requests.push_back({{0, static_cast<uint32_t>(i), 0, 0}, 0, prompts[i].tokens, options.samples});
   Engine engine(*model.policy, settings);
   const std::vector<Sample> samples = engine.run(requests);
 

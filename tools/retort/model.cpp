@@ -3,6 +3,8 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "kernels/parallel.h"
 #include "policy/hf_model.h"
 
@@ -35,6 +37,10 @@ LoadedModel load_model(const std::string& path, const std::string& place, const 
 void set_cpu_threads(int64_t threads) {
   if (threads > 0) kernels::set_threads(static_cast<int>(threads));
   at::set_num_threads(1);  // LibTorch holds memory and the graph; the kernels have threads of their own
+}
+
+int64_t default_new_tokens(const LoadedModel& model, int64_t longest_prompt, int64_t most) {
+  return std::clamp<int64_t>(model.policy->config().max_position_embeddings - longest_prompt, 1, most);
 }
 
 EngineSettings engine_settings(const LoadedModel& model) {

@@ -24,6 +24,9 @@ LoadedModel load_model(const std::string& path, const std::string& place, const 
 // Threads of kernels and LibTorch; 0: all cores.
 void set_cpu_threads(int64_t threads);
 
+// New tokens when the user asked for no number: `most`, less where the model's positions leave less behind the prompt.
+int64_t default_new_tokens(const LoadedModel& model, int64_t longest_prompt, int64_t most);
+
 // Engine settings that follow from the model; sampling and lengths are the caller's.
 EngineSettings engine_settings(const LoadedModel& model);
 
