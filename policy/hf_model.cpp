@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "policy/checkpoint/atomic_file.h"
+#include "base/file.h"
 #include "policy/checkpoint/decoder_tensors.h"
 #include "policy/checkpoint/hf_weights.h"
 #include "policy/checkpoint/model_config.h"
@@ -79,8 +79,8 @@ void write_hf_model(const std::string& dir, const Weights& weights, const std::s
   write_safetensors((fs::path(dir) / "model.safetensors").string(), std::move(sources));
   ModelConfig config = weights.config;
   config.dtype = "float32";
-  write_file_atomically((fs::path(dir) / "config.json").string(), config.to_json());
-  write_file_atomically((fs::path(dir) / "generation_config.json").string(), config.generation_json());
+  write_file_atomic((fs::path(dir) / "config.json").string(), config.to_json());
+  write_file_atomic((fs::path(dir) / "generation_config.json").string(), config.generation_json());
   for (const char* name : kTokenizerFiles)
     if (fs::exists(fs::path(source_dir) / name))
       fs::copy_file(fs::path(source_dir) / name, fs::path(dir) / name, fs::copy_options::overwrite_existing);

@@ -2,14 +2,13 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 namespace retort {
 
@@ -48,22 +47,9 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 void AtomicFile::commit() {
   RT_CHECK_GE(fd_, 0) << "second commit of " << path_;
   if (fsync(fd_) != 0) fail(path_, "cannot be synced");
-  if (std::rename(partial_path_.c_str(), path_.c_str()) != 0) fail(path_, "cannot be renamed");
   close(fd_);
   fd_ = -1;
-  std::filesystem::path folder = std::filesystem::path(path_).parent_path();
-  if (folder.empty()) folder = ".";
-  const int folder_fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_fd < 0) fail(path_, "its folder cannot be opened");
-  const bool synced = fsync(folder_fd) == 0;
-  close(folder_fd);
-  if (!synced) fail(path_, "its folder cannot be synced");
-}
-
-void write_file_atomically(const std::string& path, std::string_view text) {
-  AtomicFile file(path);
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  rename_durably(partial_path_, path_);
 }
 
 }  // namespace retort

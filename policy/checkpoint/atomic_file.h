@@ -1,9 +1,9 @@
 #pragma once
-// A file that appears whole or not at all: written beside its place, synced, renamed.
+// A large file written piece by piece that appears whole or not at all: written beside its place,
+// synced, renamed. (A file whose bytes are at hand: write_file_atomic of base/file.h.)
 #include <cstddef>
 #include <span>
 #include <string>
-#include <string_view>
 
 namespace retort {
 
@@ -23,7 +23,5 @@ class AtomicFile {
   std::string partial_path_;
   int fd_ = -1;
 };
-
-void write_file_atomically(const std::string& path, std::string_view text);
 
 }  // namespace retort

@@ -2,9 +2,9 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "policy/checkpoint/decoder_tensors.h"
 #include "policy/checkpoint/hf_weights.h"
-#include "policy/checkpoint/mapped_file.h"
 #include "policy/checkpoint/model_config.h"
 #include "policy/checkpoint/staged_directory.h"
 
@@ -42,7 +42,6 @@ constexpr const char* kCopiedFiles[] = {
     "tokenizer.model",
     "LICENSE",
 };
-constexpr size_t kMaxCopiedBytes = size_t{1} << 30;
 
 }  // namespace
 
@@ -115,7 +114,7 @@ ConvertReport convert_hf(const std::string& in_dir, const std::string& out_dir,
   StagedDirectory out(out_dir);
   for (const char* name : kCopiedFiles)
     if (const fs::path path = fs::path(in_dir) / name; fs::is_regular_file(path))
-      out.write(name, read_text_file(path.string(), kMaxCopiedBytes));
+      out.write(name, read_file(path.string()));
   out.write("config.json", config.to_json());
   write_safetensors(out.file("model.safetensors"), std::move(sources));
   out.commit();

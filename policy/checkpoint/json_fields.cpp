@@ -1,7 +1,7 @@
 #include "policy/checkpoint/json_fields.h"
 
 #include "base/error.h"
-#include "policy/checkpoint/mapped_file.h"
+#include "base/file.h"
 
 #include <nlohmann/json.hpp>
 
@@ -12,8 +12,6 @@ namespace retort {
 namespace {
 
 using nlohmann::json;
-
-constexpr size_t kMaxJsonBytes = size_t{256} << 20;
 
 // The parser builds without recursion, but documents are copied and printed with it.
 bool nests_deeper_than(std::string_view text, int limit) {
@@ -166,9 +164,7 @@ JsonDocument::~JsonDocument() = default;
 JsonDocument::JsonDocument(JsonDocument&&) noexcept = default;
 JsonDocument& JsonDocument::operator=(JsonDocument&&) noexcept = default;
 
-JsonDocument JsonDocument::read(const std::string& path) {
-  return parse(path, read_text_file(path, kMaxJsonBytes));
-}
+JsonDocument JsonDocument::read(const std::string& path) { return parse(path, read_file(path)); }
 
 JsonDocument JsonDocument::parse(const std::string& path, std::string_view text) {
   if (nests_deeper_than(text, kMaxDepth))

@@ -58,13 +58,4 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
-std::string read_text_file(const std::string& path, size_t max_bytes) {
-  const MappedFile file(path);
-  if (file.bytes().size() > max_bytes)
-    throw UserError(path, "has " + std::to_string(file.bytes().size()) + " bytes",
-                    "at most " + std::to_string(max_bytes) + " are read");
-  if (file.bytes().empty()) return {};
-  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
-}
-
 }  // namespace retort

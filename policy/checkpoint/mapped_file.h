@@ -26,7 +26,4 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-// The whole file as text; UserError as above, and when it is larger than `max_bytes`.
-std::string read_text_file(const std::string& path, size_t max_bytes);
-
 }  // namespace retort

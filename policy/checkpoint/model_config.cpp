@@ -2,8 +2,8 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "policy/checkpoint/json_fields.h"
-#include "policy/checkpoint/mapped_file.h"
 #include "policy/checkpoint/rotary_parameters.h"
 
 #include <algorithm>
@@ -21,7 +21,6 @@ constexpr int64_t kMaxLayers = int64_t{1} << 16;
 constexpr int64_t kMaxVocabulary = int64_t{1} << 30;
 constexpr int64_t kMaxPositions = int64_t{1} << 40;
 constexpr int64_t kMaxId = std::numeric_limits<int32_t>::max();
-constexpr size_t kMaxConfigBytes = size_t{16} << 20;
 
 bool applies(BiasRule rule, bool flag) {
   return rule == BiasRule::kAlways || (rule == BiasRule::kFlag && flag);
@@ -159,8 +158,8 @@ ModelConfig ModelConfig::from_dir(const std::string& dir) {
                     "name a directory with config.json and model.safetensors");
   if (!fs::exists(config, ignored))
     throw UserError(dir, "has no config.json", "name a Hugging Face model directory");
-  return parse(dir, read_text_file(config, kMaxConfigBytes),
-               fs::exists(generation, ignored) ? read_text_file(generation, kMaxConfigBytes) : "");
+  return parse(dir, read_file(config),
+               fs::exists(generation, ignored) ? read_file(generation) : "");
 }
 
 ModelConfig ModelConfig::parse(const std::string& place, std::string_view config_text,

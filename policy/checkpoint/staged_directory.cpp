@@ -1,7 +1,7 @@
 #include "policy/checkpoint/staged_directory.h"
 
 #include "base/error.h"
-#include "policy/checkpoint/atomic_file.h"
+#include "base/file.h"
 
 #include <filesystem>
 
@@ -28,8 +28,7 @@ StagedDirectory::StagedDirectory(const std::string& path)
   if (fs::is_directory(status) && !fs::is_empty(path_, error))
     throw UserError(path, "is not empty", "name a directory that does not exist yet");
   fs::remove_all(staging_, error);
-  if (!fs::create_directories(staging_, error))
-    throw UserError(path, "cannot be made: " + error.message(), "check the folder's permissions");
+  make_folder(staging_);
 }
 
 StagedDirectory::~StagedDirectory() {
@@ -42,14 +41,11 @@ std::string StagedDirectory::file(const std::string& name) const {
 }
 
 void StagedDirectory::write(const std::string& name, std::string_view text) const {
-  write_file_atomically(file(name), text);
+  write_file_atomic(file(name), text);
 }
 
 void StagedDirectory::commit() {
-  std::error_code error;
-  fs::rename(staging_, path_, error);  // also over an empty directory
-  if (error)
-    throw UserError(path_, "cannot be made: " + error.message(), "check the folder's permissions");
+  rename_durably(staging_, path_);
   committed_ = true;
 }
 

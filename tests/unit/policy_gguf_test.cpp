@@ -5,8 +5,8 @@
 #include "policy/checkpoint/decoder_tensors.h"
 #include "policy/checkpoint/half.h"
 #include "policy/gguf/convert_gguf.h"
-#include "policy/gguf/gguf_tokenizer.h"
 #include "policy/gguf/gguf_file.h"
+#include "policy/gguf/gguf_tokenizer.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>

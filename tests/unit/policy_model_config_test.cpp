@@ -7,8 +7,8 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -249,6 +249,91 @@ TEST(ModelConfig, SurvivesDamage) {
   }
   survives(std::string(1'000'000, '['));
   survives("{\"a\":" + std::string(100'000, '['));
+}
+
+// The directories of the logits fixtures: every dtype, tied and untied, one in shards.
+TEST(DecoderTensors, FitTheParityModels) {
+  int checked = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("tests/parity/logits")) {
+    SCOPED_TRACE(entry.path().string());
+    const ModelConfig config = ModelConfig::from_dir(entry.path().string());
+    const HfWeights weights = HfWeights::open(entry.path().string());
+    check_decoder_tensors(config, weights);
+    EXPECT_EQ(find_head_source(config, weights).tied, config.tie_word_embeddings);
+    EXPECT_EQ(weights.names().size(), decoder_tensors(config).size());
+    ++checked;
+  }
+  EXPECT_GE(checked, 13);
+}
+
+class DecoderTensorsOfADirectory : public testing::Test {
+ protected:
+  DecoderTensorsOfADirectory()
+      : dir_(std::filesystem::temp_directory_path() /
+             ("retort_decoder_" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(dir_);
+    config_ = parse({{"model_type", "llama"},
+                     {"vocab_size", 4},
+                     {"hidden_size", 4},
+                     {"intermediate_size", 6},
+                     {"num_hidden_layers", 1},
+                     {"num_attention_heads", 2},
+                     {"tie_word_embeddings", true}});
+    for (const NamedShape& tensor : decoder_tensors(config_)) shapes_[tensor.name] = tensor.shape;
+  }
+  ~DecoderTensorsOfADirectory() override { std::filesystem::remove_all(dir_); }
+
+  // Weights of shapes_ with the value 1, lm_head.weight with `head`.
+  HfWeights weights(float head = 1.0f) const {
+    const std::vector<float> ones(64, 1.0f), heads(64, head);
+    std::vector<TensorSource> sources;
+    for (const auto& [name, shape] : shapes_)
+      sources.push_back(
+          from_f32(name, shape, Dtype::kF32, name == kHeadName ? heads.data() : ones.data()));
+    write_safetensors((dir_ / "model.safetensors").string(), sources);
+    return HfWeights::open(dir_.string());
+  }
+  std::string refusal() const {
+    try {
+      check_decoder_tensors(config_, weights());
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  }
+  std::filesystem::path dir_;
+  ModelConfig config_;
+  std::map<std::string, Shape> shapes_;
+};
+
+TEST_F(DecoderTensorsOfADirectory, AreTiedAsTransformersTiesThem) {
+  HeadSource source = find_head_source(config_, weights());
+  EXPECT_TRUE(source.tied);
+  EXPECT_EQ(source.head, kEmbeddingName);
+  shapes_[kHeadName] = {4, 4};
+  EXPECT_TRUE(find_head_source(config_, weights(1.0f)).tied) << "an equal copy is the same matrix";
+  source = find_head_source(config_, weights(2.0f));
+  EXPECT_FALSE(source.tied) << "a different one is a head of its own";
+  EXPECT_EQ(source.head, kHeadName);
+  shapes_.erase(kEmbeddingName);
+  source = find_head_source(config_, weights());
+  EXPECT_TRUE(source.tied) << "either name is enough";
+  EXPECT_EQ(source.embedding, kHeadName);
+  EXPECT_EQ(refusal(), "accepted");
+}
+
+TEST_F(DecoderTensorsOfADirectory, AreAllThereAndNoOthers) {
+  EXPECT_EQ(refusal(), "accepted");
+  shapes_["model.layers.0.self_attn.rotary_emb.inv_freq"] = {1};
+  EXPECT_EQ(refusal(), "accepted") << "a buffer that old checkpoints have";
+  shapes_["model.layers.0.self_attn.q_proj.bias"] = {4};
+  EXPECT_NE(refusal().find("q_proj.bias': config.json has no place for it"), std::string::npos);
+  shapes_.erase("model.layers.0.self_attn.q_proj.bias");
+  shapes_["model.norm.weight"] = {3};
+  EXPECT_NE(refusal().find("'model.norm.weight': shape [3], but config.json asks for [4]"),
+            std::string::npos);
+  shapes_.erase("model.norm.weight");
+  EXPECT_NE(refusal().find("has no tensor 'model.norm.weight'"), std::string::npos);
 }
 
 TEST(ModelConfig, NamesAMissingDirectoryAndFile) {
