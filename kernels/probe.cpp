@@ -8,6 +8,15 @@
 namespace retort::kernels {
 namespace {
 
+// Fills the calling thread's scratch memory with not-a-number: a kernel that reads what it did not
+// write shows it.
+void poison_scratch() {
+  constexpr int64_t kFloats = 1 << 16;
+  for (int slot = 0; slot < static_cast<int>(Scratch::kCount); ++slot) {
+    std::fill_n(scratch(static_cast<Scratch>(slot), kFloats), kFloats, __builtin_nanf(""));
+  }
+}
+
 // Runs `check` with several numbers of threads and puts the old one back.
 std::string for_threads(const std::function<std::string()>& check) {
   const int before = threads();
@@ -37,6 +46,7 @@ std::string probe_rows(const RowFunction& function) {
     const std::string where =
         "rows " + std::to_string(first) + " to " + std::to_string(first + count - 1);
     GuardedOutput out(count * function.columns);
+    poison_scratch();
     function.kernel(first, count, out.data());
     if (!out.intact()) return where + ": wrote outside its output";
     const auto begin = function.definition.begin() + first * function.columns;
@@ -57,6 +67,7 @@ std::string probe_rows(const RowFunction& function) {
 std::string probe_accumulation(const AccumulatingFunction& function) {
   const auto run = [&](int64_t size) {
     std::vector<float> accumulator = function.start;
+    poison_scratch();
     for (int64_t first = 0; first < function.tokens; first += size) {
       function.kernel(first, std::min(size, function.tokens - first), accumulator.data());
     }

@@ -104,6 +104,8 @@ static void sequence_backward(const Call& call, int64_t first, int64_t L, int64_
   pack_keys(k_rows, KV * H, L, H, key_panels);
   pack_keys(v_rows, KV * H, L, H, value_panels);
   copy_rows(k_rows, KV * H, L, H, keys, Hp);
+  // A masked score is 0, and 0 times whatever the memory held need not be.
+  for (int64_t i = L * Hp; i < Lp * Hp; i += kLanes) store(keys + i, splat16(0.0f));
   for (int64_t i = 0; i < Lp * Hp; i += kLanes) {
     store(dk + i, splat16(0.0f));
     store(dv + i, splat16(0.0f));
