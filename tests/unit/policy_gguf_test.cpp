@@ -7,10 +7,11 @@
 #include "policy/gguf/convert_gguf.h"
 #include "policy/gguf/gguf_file.h"
 #include "policy/gguf/gguf_tokenizer.h"
+#include "tests/memory_file.h"
+#include "tests/temporary_folder.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <cstring>
@@ -53,11 +54,7 @@ void expect_tensors(const json& want, const std::string& dir) {
 
 class Gguf : public testing::Test {
  protected:
-  Gguf() : dir_(fs::temp_directory_path() / ("retort_gguf_" + std::to_string(getpid()))) {
-    fs::create_directories(dir_);
-  }
-  ~Gguf() override { fs::remove_all(dir_); }
-  std::string path(const std::string& name) const { return (dir_ / name).string(); }
+  std::string path(const std::string& name) const { return dir_.path() + "/" + name; }
   void put(const std::string& bytes) const {
     std::ofstream(path("t.gguf"), std::ios::binary) << bytes;
   }
@@ -78,7 +75,7 @@ class Gguf : public testing::Test {
     fs::remove_all(path("out"));
     return "accepted";
   }
-  fs::path dir_;
+  tests::TemporaryFolder dir_;
 };
 
 TEST_F(Gguf, EveryTensorEqualsTransformersLoaders) {
@@ -329,13 +326,14 @@ TEST_F(Gguf, NamesWhatTheConversionDoesNotKnow) {
 // Flipped bits, replaced bytes and truncations all over the header (and a few in the data): a
 // UserError, or a conversion that runs to its end.
 TEST_F(Gguf, SurvivesDamage) {
+  tests::MemoryFile damaged_file;
   const std::string whole = read(kFixtures + std::string("tied.gguf"));
   const size_t header = whole.size() - 13'000;  // beyond the table of tensors
   int refused = 0, opened = 0;
   const auto survives = [&](const std::string& damaged) {
-    put(damaged);
+    damaged_file.put(damaged);
     try {
-      const GgufFile file = GgufFile::open(path("t.gguf"));
+      const GgufFile file = GgufFile::open(damaged_file.path());
       ++opened;
       const ModelConfig config = read_gguf_config(file);
       std::vector<std::byte> bytes;
@@ -350,11 +348,11 @@ TEST_F(Gguf, SurvivesDamage) {
       ++refused;
     }
   };
-  for (size_t i = 0; i < whole.size(); i += i < header ? 7 : 501) survives(whole.substr(0, i));
+  for (size_t i = 0; i < whole.size(); i += i < header ? 1 : 501) survives(whole.substr(0, i));
   EXPECT_EQ(opened, 0) << "no part of the file is a file";
-  for (size_t i = 0; i < header; i += 3) {
+  for (size_t i = 0; i < header; ++i) {
     std::string damaged = whole;
-    damaged[i] = static_cast<char>(damaged[i] ^ (1 << (i / 3 % 8)));
+    damaged[i] = static_cast<char>(damaged[i] ^ (1 << (i % 8)));
     survives(damaged);
     damaged[i] = i % 2 == 0 ? '\xff' : '\0';
     survives(damaged);

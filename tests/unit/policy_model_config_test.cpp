@@ -4,10 +4,10 @@
 #include "base/error.h"
 #include "policy/checkpoint/decoder_tensors.h"
 #include "policy/checkpoint/model_config.h"
+#include "tests/temporary_folder.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -268,10 +268,7 @@ TEST(DecoderTensors, FitTheParityModels) {
 
 class DecoderTensorsOfADirectory : public testing::Test {
  protected:
-  DecoderTensorsOfADirectory()
-      : dir_(std::filesystem::temp_directory_path() /
-             ("retort_decoder_" + std::to_string(getpid()))) {
-    std::filesystem::create_directories(dir_);
+  DecoderTensorsOfADirectory() {
     config_ = parse({{"model_type", "llama"},
                      {"vocab_size", 4},
                      {"hidden_size", 4},
@@ -281,7 +278,6 @@ class DecoderTensorsOfADirectory : public testing::Test {
                      {"tie_word_embeddings", true}});
     for (const NamedShape& tensor : decoder_tensors(config_)) shapes_[tensor.name] = tensor.shape;
   }
-  ~DecoderTensorsOfADirectory() override { std::filesystem::remove_all(dir_); }
 
   // Weights of shapes_ with the value 1, lm_head.weight with `head`.
   HfWeights weights(float head = 1.0f) const {
@@ -290,8 +286,8 @@ class DecoderTensorsOfADirectory : public testing::Test {
     for (const auto& [name, shape] : shapes_)
       sources.push_back(
           from_f32(name, shape, Dtype::kF32, name == kHeadName ? heads.data() : ones.data()));
-    write_safetensors((dir_ / "model.safetensors").string(), sources);
-    return HfWeights::open(dir_.string());
+    write_safetensors(dir_.path() + "/model.safetensors", sources);
+    return HfWeights::open(dir_.path());
   }
   std::string refusal() const {
     try {
@@ -301,7 +297,7 @@ class DecoderTensorsOfADirectory : public testing::Test {
     }
     return "accepted";
   }
-  std::filesystem::path dir_;
+  tests::TemporaryFolder dir_;
   ModelConfig config_;
   std::map<std::string, Shape> shapes_;
 };

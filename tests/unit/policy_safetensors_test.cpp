@@ -4,9 +4,10 @@
 #include "policy/checkpoint/half.h"
 #include "policy/checkpoint/hf_weights.h"
 #include "policy/checkpoint/safetensors.h"
+#include "tests/memory_file.h"
+#include "tests/temporary_folder.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <bit>
 #include <cmath>
@@ -21,14 +22,8 @@ namespace fs = std::filesystem;
 
 class Safetensors : public testing::Test {
  protected:
-  Safetensors() {
-    dir_ = fs::temp_directory_path() / ("retort_safetensors_" + std::to_string(getpid()));
-    fs::create_directories(dir_);
-  }
-  ~Safetensors() override { fs::remove_all(dir_); }
-
   std::string path(const std::string& name = "t.safetensors") const {
-    return (dir_ / name).string();
+    return dir_.path() + "/" + name;
   }
   void put(const std::string& bytes, const std::string& name = "t.safetensors") const {
     std::ofstream(path(name), std::ios::binary) << bytes;
@@ -45,7 +40,7 @@ class Safetensors : public testing::Test {
     }
     return "accepted";
   }
-  fs::path dir_;
+  tests::TemporaryFolder dir_;
 };
 
 std::string with_length(const std::string& header, const std::string& data, uint64_t length) {
@@ -203,18 +198,19 @@ TEST_F(Safetensors, NamesALyingLength) {
   put(file_of(header, data + "x"));
   EXPECT_NE(refusal().find("1 bytes after the last tensor"), std::string::npos);
   EXPECT_THROW(SafetensorsFile::open(path("missing")), UserError);
-  EXPECT_THROW(SafetensorsFile::open(dir_.string()), UserError);
+  EXPECT_THROW(SafetensorsFile::open(dir_.path()), UserError);
 }
 
 // Every bit flipped, every byte replaced, every truncation: a UserError, or a file whose tensors
 // can be read to the last byte.
 TEST_F(Safetensors, SurvivesDamage) {
+  tests::MemoryFile damaged_file;
   const std::string whole = file_of(kReferenceHeader, kReferenceData);
   int accepted = 0;
   const auto survives = [&](const std::string& damaged) {
-    put(damaged);
+    damaged_file.put(damaged);
     try {
-      const SafetensorsFile file = SafetensorsFile::open(path());
+      const SafetensorsFile file = SafetensorsFile::open(damaged_file.path());
       for (const TensorView& view : file.tensors()) {
         std::vector<float> out(static_cast<size_t>(view.size()));
         try {
@@ -279,7 +275,7 @@ TEST_F(Safetensors, ReadsShardsAndChecksTheirIndex) {
   const auto refusal_of = [&](const std::string& index) -> std::string {
     put(index, kIndex);
     try {
-      HfWeights::open(dir_.string());
+      HfWeights::open(dir_.path());
     } catch (const UserError& error) {
       return error.what();
     }
@@ -288,7 +284,7 @@ TEST_F(Safetensors, ReadsShardsAndChecksTheirIndex) {
   const std::string good =
       R"({"metadata":{"total_size":8},"weight_map":{"a":"model-00001-of-00002.safetensors","b":"model-00002-of-00002.safetensors"}})";
   ASSERT_EQ(refusal_of(good), "accepted");
-  const HfWeights weights = HfWeights::open(dir_.string());
+  const HfWeights weights = HfWeights::open(dir_.path());
   EXPECT_EQ(weights.names(), (std::vector<std::string>{"a", "b"}));
   float out[2];
   weights.load_f32("b", {2}, out);
@@ -321,9 +317,9 @@ TEST_F(Safetensors, ReadsShardsAndChecksTheirIndex) {
   EXPECT_NE(refusal_of(R"({})").find("'weight_map' is missing"), std::string::npos);
   EXPECT_NE(refusal_of("{").find("is not valid JSON"), std::string::npos);
   fs::remove(path(kIndex));
-  EXPECT_THROW(HfWeights::open(dir_.string()), UserError);
+  EXPECT_THROW(HfWeights::open(dir_.path()), UserError);
   write_safetensors(path("model.safetensors"), {from_f32("a", {1}, Dtype::kF32, one)});
-  EXPECT_EQ(HfWeights::open(dir_.string()).names(), (std::vector<std::string>{"a"}));
+  EXPECT_EQ(HfWeights::open(dir_.path()).names(), (std::vector<std::string>{"a"}));
 }
 
 TEST_F(Safetensors, AFailedWriteLeavesTheOldFile) {
