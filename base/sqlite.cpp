@@ -190,16 +190,19 @@ Database Database::open(const std::string& path, Mode mode) {
   connection->path = path;
   int flags = SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
   std::string uri = uri_of(path);
-  if (mode == Mode::kRead) {
+  if (mode == Mode::kRead && must_be_read_alone(path)) {
     flags |= SQLITE_OPEN_READONLY;
-    if (must_be_read_alone(path)) uri += "?immutable=1";
+    uri += "?immutable=1";
   } else {
+    // A reader may have to complete or undo what a killed writer left.
     flags |= SQLITE_OPEN_READWRITE | (mode == Mode::kCreate ? SQLITE_OPEN_CREATE : 0);
   }
   RT_SQLITE(*connection, sqlite3_open_v2(uri.c_str(), &connection->handle, flags, nullptr), uri);
   RT_SQLITE(*connection, sqlite3_busy_timeout(connection->handle, kBusyMilliseconds), uri);
   Database database(std::move(connection));
-  if (mode != Mode::kRead) {
+  if (mode == Mode::kRead) {
+    database.execute("PRAGMA query_only = ON");
+  } else {
     if (mode == Mode::kCreate) database.execute(std::string("PRAGMA page_size = ") + kPageBytes);
     database.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     database.execute(std::string("PRAGMA cache_size = -") + kCacheKibibytes);

@@ -84,8 +84,9 @@ class Statement {
 
 class Database {
  public:
-  // kCreate makes the file when it is not there. kRead never writes; a database in a folder that
-  // cannot be written is read as it lies there.
+  // kCreate makes the file when it is not there. kRead changes no row; it takes in or undoes what a
+  // killed writer left half done, and reads a database in a folder that cannot be written as it
+  // lies there.
   enum class Mode { kCreate, kReadWrite, kRead };
 
   // UserError when the file is missing, no database, or damaged.

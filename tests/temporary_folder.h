@@ -12,7 +12,8 @@ namespace retort::tests {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / "retort-test-XXXXXX") {
+  explicit TemporaryFolder(const std::string& within = std::filesystem::temp_directory_path())
+      : path_(within + "/retort-test-XXXXXX") {
     RT_CHECK(mkdtemp(path_.data()) != nullptr) << path_;
   }
   ~TemporaryFolder() {

@@ -6,9 +6,12 @@
 #include "tests/temporary_folder.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <condition_variable>
+#include <filesystem>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -103,6 +106,26 @@ TEST(Sqlite, ReadersSeeWhatIsCommittedWhileAWriterWrites) {
               reader.execute("INSERT INTO t VALUES (1)");
             }).find("cannot be written"),
             std::string::npos);
+}
+
+TEST(Sqlite, AReaderUndoesWhatAKilledWriterLeft) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/a.db";
+  const pid_t child = fork();
+  if (child == 0) {
+    Database database = Database::open(path, Mode::kCreate);
+    database.execute("PRAGMA journal_mode = DELETE; CREATE TABLE t (a BLOB) STRICT");
+    database.execute("PRAGMA cache_size = 1; BEGIN");
+    for (int i = 0; i < 50; ++i) database.execute("INSERT INTO t VALUES (zeroblob(50000))");
+    _exit(0);  // as a kill: half of the transaction is in the file
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  ASSERT_GT(std::filesystem::file_size(path + "-journal"), 0U);
+  Database reader = Database::open(path, Mode::kRead);
+  EXPECT_EQ(reader.integer("SELECT count(*) FROM t"), 0);
+  EXPECT_NO_THROW(reader.check_integrity());
 }
 
 TEST(Sqlite, FailuresNameTheFileAndWhoseTheyAre) {
