@@ -25,14 +25,17 @@ struct Value {
   // stands, so that `--set tasks.train=chain_sum:1-6` needs no quotes. "" otherwise.
   std::string bare = {};
 
-  bool operator==(const Value& other) const { return data == other.data; }
+  bool operator==(const Value& other) const;
 };
 
 struct Entry {
   std::string key;
   Value value;
-  bool operator==(const Entry&) const = default;
+  bool operator==(const Entry& other) const { return key == other.key && value == other.value; }
 };
+
+// Only here is Entry, which `data` may hold, complete.
+inline bool Value::operator==(const Value& other) const { return data == other.data; }
 
 struct Document {
   std::string file;  // as the user wrote it; shown in errors
