@@ -5,7 +5,7 @@
 # the CUDA language on and fails without a toolkit, and a CPU build needs two libraries only.
 if(NOT RETORT_TORCH)
   set(RETORT_WITH_CUDA OFF)
-  message(STATUS "LibTorch: off (base, tasks, sandbox, rewards only)")
+  message(STATUS "LibTorch: off; only what needs none is built")
   return()
 endif()
 
