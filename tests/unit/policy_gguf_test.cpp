@@ -354,6 +354,7 @@ TEST_F(Gguf, SurvivesDamage) {
     std::string damaged = whole;
     damaged[i] = static_cast<char>(damaged[i] ^ (1 << (i % 8)));
     survives(damaged);
+    if (i % 3 != 0) continue;
     damaged[i] = i % 2 == 0 ? '\xff' : '\0';
     survives(damaged);
   }
