@@ -180,7 +180,8 @@ std::string format_percent(std::string_view text, const Value& arguments) {
 
 std::string format_braces(std::string_view text, const Arguments& arguments) {
   std::string out;
-  size_t automatic = 0;
+  size_t automatic = 0;      // {} seen
+  bool is_numbered = false;  // {0} seen
   for (size_t at = 0; at < text.size();) {
     const char c = text[at];
     const bool is_doubled = at + 1 < text.size() && text[at + 1] == c;
@@ -208,6 +209,10 @@ std::string format_braces(std::string_view text, const Arguments& arguments) {
     const auto read = std::from_chars(name.data(), name.data() + name.size(), place);
     const bool is_place = name.empty() || read.ptr == name.data() + name.size();
     if (name.empty()) place = automatic++;
+    is_numbered = is_numbered || (is_place && !name.empty());
+    if (is_numbered && automatic > 0) {
+      throw TemplateFailure("a format mixes {} and {0}");
+    }
     const Value* found =
         arguments.get(is_place ? place : arguments.positional.size(), is_place ? "" : name);
     if (found == nullptr)

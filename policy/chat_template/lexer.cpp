@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <optional>
 
 namespace retort::jinja {
@@ -290,7 +291,11 @@ class Lexer {
     const char* last = digits.data() + digits.size();
     const auto read = is_float ? std::from_chars(digits.data(), last, token.number)
                                : std::from_chars(digits.data(), last, token.integer, base);
-    if (read.ec != std::errc()) fail("the number " + digits + " is too large");
+    if (read.ec != std::errc() && is_float) {  // beyond the range of a float
+      token.number = digits.find("e-") != kNone ? 0 : std::numeric_limits<double>::infinity();
+    } else if (read.ec != std::errc()) {
+      fail("the number " + digits + " is too large");
+    }
     advance(end);
   }
 

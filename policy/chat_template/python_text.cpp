@@ -270,7 +270,7 @@ std::vector<std::string> split_at_space(std::string_view text, int64_t limit) {
   text = strip(text, Side::kLeft);
   while (!text.empty()) {
     if (limit == 0) {
-      parts.emplace_back(strip(text, Side::kRight));
+      parts.emplace_back(text);  // white space at the end stays
       break;
     }
     size_t end = 0;
@@ -291,7 +291,7 @@ std::vector<std::string> rsplit_at_space(std::string_view text, int64_t limit) {
   text = strip(text, Side::kRight);
   while (!text.empty()) {
     if (limit == 0) {
-      parts.emplace_back(strip(text, Side::kLeft));
+      parts.emplace_back(text);
       break;
     }
     size_t begin = text.size();

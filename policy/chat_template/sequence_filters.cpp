@@ -20,16 +20,20 @@ using Kind = Value::Kind;
 
 Value generator(List items) { return Value(Generator{std::move(items)}); }
 
-// A path like "a.b.0": items of items.
-Value at_path(Value value, const Value& path) {
-  if (!path.is_string()) return item(value, path);
+// A path like "a.b.0": items of items. What is missing on the way becomes `missing`, if that is
+// given.
+Value at_path(Value value, const Value& path, const Value* missing = nullptr) {
+  const auto or_missing = [&](Value found) {
+    return found.is_undefined() && missing != nullptr && !missing->is_none() ? *missing : found;
+  };
+  if (!path.is_string()) return or_missing(item(value, path));
   for (const std::string& part : python::split(path.text(), ".", -1)) {
     int64_t index = 0;
     const char* end = part.data() + part.size();
     const auto read = std::from_chars(part.data(), end, index);
     const bool is_index =
         !part.empty() && part[0] != '-' && read.ptr == end && read.ec == std::errc();
-    value = item(value, is_index ? Value(index) : Value(part));
+    value = or_missing(item(value, is_index ? Value(index) : Value(part)));
   }
   return value;
 }
@@ -114,10 +118,7 @@ Value map(Interpreter& self, const Value& value, const Arguments& arguments) {
     const ArgumentReader read("map", arguments, {"attribute", "default"});
     const Value& path = read.required(0);
     const Value* fallback = read.optional(1);
-    for (const Value& each : iterate(value)) {
-      const Value found = at_path(each, path);
-      mapped.push_back(found.is_undefined() && fallback != nullptr ? *fallback : found);
-    }
+    for (const Value& each : iterate(value)) mapped.push_back(at_path(each, path, fallback));
     return generator(std::move(mapped));
   }
   if (!arguments.positional[0].is_string()) throw TemplateFailure("map needs a filter's name");
@@ -244,10 +245,7 @@ Value group_by(Interpreter&, const Value& value, const Arguments& arguments) {
   const ArgumentReader read("groupby", arguments, {"attribute", "default", "case_sensitive"});
   const Value& path = read.required(0);
   const bool by_case = read.truth_or(2, false);
-  const auto raw_key = [&](const Value& each) {
-    const Value found = at_path(each, path);
-    return found.is_undefined() && read.optional(1) != nullptr ? *read.optional(1) : found;
-  };
+  const auto raw_key = [&](const Value& each) { return at_path(each, path, read.optional(1)); };
   const auto key = [&](const Value& each) {
     return by_case ? raw_key(each) : without_case(raw_key(each));
   };
