@@ -123,8 +123,10 @@ install_debian_packages() {
 # Wheels are asked for by this Python version, whatever the machine's own is: nothing in them runs as
 # Python.
 wheel_tags=(--only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 --abi abi3
-  --abi none --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64
-  --platform manylinux_2_25_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64)
+  --abi none --platform manylinux2014_x86_64)
+for glibc in 17 18 19 20 21 22 23 24 25 26 27 28; do
+  wheel_tags+=(--platform "manylinux_2_${glibc}_x86_64")
+done
 
 # wheels_of GROUP
 wheels_of() { rows wheels.txt | awk -v group="$1" '$1 == group { print $2 }'; }
