@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/sqlite.h"
 #include "learner/run_lock.h"
+#include "learner/run_reader.h"
 #include "learner/run_rows.h"
 #include "learner/run_schema.h"
 
@@ -40,17 +41,6 @@ void create_tables(Database& database, const RunInfo& info) {
       .run(info.program, info.config_toml, info.seed, info.numerics, info.host, wall_clock_s());
   database.execute("PRAGMA user_version = " + std::to_string(kRunSchemaNumber));
   transaction.commit();
-}
-
-void check_schema(Database& database) {
-  const int64_t number = schema_number(database);
-  if (number == kRunSchemaNumber) return;
-  if (number == 0)
-    throw UserError(database.path(), "is not the database of a run", "give the directory of a run");
-  throw UserError(database.path(),
-                  "has schema " + std::to_string(number) + ", this program reads schema " +
-                      std::to_string(kRunSchemaNumber),
-                  "use the version of retort that made it, or start a new run");
 }
 
 void check_pages(Database& database) {
@@ -117,7 +107,7 @@ RunStore RunStore::open(const std::string& run_dir) {
     throw UserError(path(run_dir), "does not exist", "give the directory of a run");
   RunLock lock(run_dir);
   Database database = Database::open(path(run_dir), Database::Mode::kReadWrite);
-  check_schema(database);
+  check_run_schema(database);
   check_pages(database);
   Database reader = Database::open(path(run_dir), Database::Mode::kRead);
   RunStore store(std::make_unique<State>(std::move(lock), std::move(database), std::move(reader)));

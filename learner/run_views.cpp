@@ -5,7 +5,7 @@
 #include "base/metric.h"
 #include "base/number.h"
 #include "base/sqlite.h"
-#include "learner/run_store.h"
+#include "learner/run_reader.h"
 
 #include <algorithm>
 #include <charconv>
@@ -17,10 +17,6 @@ namespace retort {
 namespace {
 
 namespace fs = std::filesystem;
-
-Database open_run(const std::string& run_dir) {
-  return Database::open(RunStore::path(run_dir), Database::Mode::kRead);
-}
 
 std::string samples_folder(const std::string& run_dir) { return run_dir + "/samples"; }
 
@@ -61,7 +57,7 @@ std::string sample_section(const Statement& sample) {
 }  // namespace
 
 void write_metrics_view(const std::string& run_dir) {
-  Database database = open_run(run_dir);
+  Database database = open_run_record(run_dir);
   Statement metric =
       database.prepare("SELECT step, name, value FROM metric ORDER BY step, position");
   std::string text;
@@ -95,7 +91,7 @@ void write_metrics_view(const std::string& run_dir) {
 
 void write_samples_view(const std::string& run_dir, int64_t step, int64_t tasks,
                         int64_t samples_per_task) {
-  Database database = open_run(run_dir);
+  Database database = open_run_record(run_dir);
   Statement task = database.prepare(
       "SELECT task, family, level, coalesce(prompt, messages), answer FROM task WHERE step = ? "
       "ORDER BY task LIMIT ?");

@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
     {"logits", "fp32 logits of given tokens", run_logits},
     {"tokenize", "ids of text or chats, and back", run_tokenize},
     {"convert", "GGUF or Hugging Face in, Hugging Face out", run_convert},
+    {"compare", "what differs between two runs, or two models", run_compare},
 };
 
 void print_usage() {
