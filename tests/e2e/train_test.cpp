@@ -108,9 +108,13 @@ TEST(Train, KilledAtAnyMomentItEndsWithTheSameBytes) {
       const ProgramResult result = run_retort(kTiny + " --resume --run '" + run + "'", "timeout -s KILL " + std::to_string(moment));
       done = result.code == 0;
       killed += done ? 0 : 1;
-      if (!done) ASSERT_EQ(result.code, 137) << result.err;
+      if (!done) {
+        ASSERT_EQ(result.code, 137) << result.err;
+      }
     }
-    if (!done) ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'").code, 0);
+    if (!done) {
+      ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'").code, 0);
+    }
     expect_same_run(folder.path("whole"), run);
     fs::remove_all(run);
   }

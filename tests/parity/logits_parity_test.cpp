@@ -86,7 +86,7 @@ TEST_P(LogitsParity, EqualsTransformers) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LogitsParity, ::testing::ValuesIn(cases()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(All, LogitsParity, ::testing::ValuesIn(cases()), [](const auto& each) { return each.param; });
 
 }  // namespace
 }  // namespace retort

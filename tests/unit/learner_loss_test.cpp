@@ -34,7 +34,9 @@ TEST(Loss, ClipTable) {
     EXPECT_NEAR(-result.loss, row.objective, 1e-6) << row.ratio << ' ' << row.advantage;
     EXPECT_EQ(result.dlogp != 0.0, row.gradient) << row.ratio << ' ' << row.advantage;
     EXPECT_EQ(result.clipped, row.gradient ? 0 : 1);
-    if (row.gradient) EXPECT_NEAR(result.dlogp, -row.ratio * row.advantage, 1e-6);
+    if (row.gradient) {
+      EXPECT_NEAR(result.dlogp, -row.ratio * row.advantage, 1e-6);
+    }
   }
 }
 

@@ -93,7 +93,9 @@ TEST_F(EngineProperty, ASmallCachePreemptsAndGivesTheSameBits) {
     settings.cache_bytes = pages * kv_page_bytes(policy_->weights());
     Engine engine(*policy_, settings);
     expect_same(engine.run(requests()), whole);
-    if (pages <= 9) EXPECT_GT(engine.counters().preemptions, 0) << pages;
+    if (pages <= 9) {
+      EXPECT_GT(engine.counters().preemptions, 0) << pages;
+    }
   }
 }
 

@@ -81,8 +81,12 @@ std::string float_text(float value, bool hex) {
 
 std::string float_list(const std::vector<float>& values, bool hex) {
   std::string text = "[";
-  for (size_t i = 0; i < values.size(); ++i) text += (i ? "," : "") + float_text(values[i], hex);
-  return text + "]";
+  for (const float value : values) {
+    if (text.size() > 1) text += ',';
+    text += float_text(value, hex);
+  }
+  text += ']';
+  return text;
 }
 
 std::string int_list(const std::vector<int32_t>& values) { return fmt::format("[{}]", fmt::join(values, ",")); }
