@@ -121,7 +121,17 @@ RETORT_INLINE V16 select(I16 mask, V16 yes, V16 no) {
   RETORT_EACH_PART r.part[i] = mask.part[i] ? yes.part[i] : no.part[i];
   return r;
 }
-RETORT_INLINE V16 max(V16 a, V16 b) { return select(a > b, a, b); }
+// a > b ? a : b: the instruction's own rule.
+RETORT_INLINE V16 max(V16 a, V16 b) {
+  V16 r;
+#ifdef __AVX512F__
+  r.part[0] =
+      (vf)_mm512_mask_max_ps((__m512)a.part[0], 0xffff, (__m512)a.part[0], (__m512)b.part[0]);
+#else
+  RETORT_EACH_PART r.part[i] = (vf)_mm256_max_ps((__m256)a.part[i], (__m256)b.part[i]);
+#endif
+  return r;
+}
 RETORT_INLINE V16 sqrt(V16 a) {
   V16 r;
 #ifdef __AVX512F__
@@ -162,47 +172,69 @@ RETORT_INLINE V16 load(const float* p) {
 RETORT_INLINE void store(float* p, V16 a) {
   RETORT_EACH_PART __builtin_memcpy(p + i * kPartLanes, &a.part[i], sizeof(vf));
 }
-// The first `count` (0 .. 16) lanes; the others read as `fill` and are not touched in memory.
-RETORT_INLINE V16 load_n(const float* p, int64_t count, float fill = 0.0f) {
-  if (count >= kLanes) return load(p);
-  float lanes[kLanes];
-  for (int64_t i = 0; i < kLanes; ++i) lanes[i] = i < count ? p[i] : fill;
-  return load(lanes);
-}
-RETORT_INLINE void store_n(float* p, V16 a, int64_t count) {
-  if (count >= kLanes) return store(p, a);
-  float lanes[kLanes];
-  store(lanes, a);
-  for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
+// All bits in the lanes below `count`, none in the others.
+RETORT_INLINE I16 first_lanes(int64_t count) {
+  static const int32_t kTable[2 * kLanes] = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                             -1, -1, -1, -1, -1, -1, -1, -1};
+  const int32_t* from = kTable + kLanes - (count < 0 ? 0 : count > kLanes ? kLanes : count);
+  I16 mask;
+  RETORT_EACH_PART __builtin_memcpy(&mask.part[i], from + i * kPartLanes, sizeof(vi));
+  return mask;
 }
 // Lanes below `count` from a, the others `fill`.
 RETORT_INLINE V16 keep_n(V16 a, int64_t count, float fill) {
   if (count >= kLanes) return a;
-  float lanes[kLanes];
-  store(lanes, a);
-  for (int64_t i = count; i < kLanes; ++i) lanes[i] = fill;
-  return load(lanes);
+  return select(first_lanes(count), a, splat16(fill));
+}
+// The first `count` lanes; the others read as `fill` and are not touched in memory.
+RETORT_INLINE V16 load_n(const float* p, int64_t count, float fill = 0.0f) {
+  if (count >= kLanes) return load(p);
+  const I16 mask = first_lanes(count);
+  V16 r;
+#ifdef __AVX512F__
+  r.part[0] = (vf)_mm512_maskz_loadu_ps(_mm512_movepi32_mask((__m512i)mask.part[0]), p);
+#else
+  RETORT_EACH_PART r.part[i] = (vf)_mm256_maskload_ps(p + i * kPartLanes, (__m256i)mask.part[i]);
+#endif
+  return select(mask, r, splat16(fill));
+}
+RETORT_INLINE void store_n(float* p, V16 a, int64_t count) {
+  if (count >= kLanes) return store(p, a);
+  const I16 mask = first_lanes(count);
+#ifdef __AVX512F__
+  _mm512_mask_storeu_ps(p, _mm512_movepi32_mask((__m512i)mask.part[0]), (__m512)a.part[0]);
+#else
+  RETORT_EACH_PART _mm256_maskstore_ps(p + i * kPartLanes, (__m256i)mask.part[i],
+                                       (__m256)a.part[i]);
+#endif
 }
 
-// The fixed tree under 16 partial chains: lane i with i + 8, then i + 4, i + 2, i + 1.
-RETORT_INLINE float sum16(V16 a) {
-  float lanes[kLanes];
-  store(lanes, a);
-#pragma GCC unroll 4
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lanes[i] = lanes[i] + lanes[i + width];
-  }
-  return lanes[0];
+// The fixed tree over 16 lanes: lane i with i + 8, then i + 4, i + 2, i + 1.
+// Halves of a vector: the intrinsics for them warn in g++ 12.
+RETORT_INLINE __m256 lanes_0_to_7(V16 a) {
+#ifdef __AVX512F__
+  return (__m256)__builtin_shufflevector(a.part[0], a.part[0], 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  return (__m256)a.part[0];
+#endif
 }
-RETORT_INLINE float max16(V16 a) {
-  float lanes[kLanes];
-  store(lanes, a);
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i)
-      lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
-  }
-  return lanes[0];
+RETORT_INLINE __m256 lanes_8_to_15(V16 a) {
+#ifdef __AVX512F__
+  return (__m256)__builtin_shufflevector(a.part[0], a.part[0], 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+  return (__m256)a.part[1];
+#endif
 }
+#define RETORT_FOLD_TO_ONE(operation, a)                                                    \
+  const __m256 eight = _mm256_##operation##_ps(lanes_0_to_7(a), lanes_8_to_15(a));          \
+  const __m128 four =                                                                       \
+      _mm_##operation##_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)); \
+  const __m128 two = _mm_##operation##_ps(four, _mm_movehl_ps(four, four));                 \
+  return _mm_cvtss_f32(_mm_##operation##_ss(two, _mm_shuffle_ps(two, two, 1)));
+RETORT_INLINE float sum16(V16 a){RETORT_FOLD_TO_ONE(add, a)} RETORT_INLINE float max16(V16 a) {
+  RETORT_FOLD_TO_ONE(max, a)
+}
+#undef RETORT_FOLD_TO_ONE
 
 }  // namespace
 }  // namespace retort::kernels

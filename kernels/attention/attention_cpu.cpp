@@ -30,59 +30,57 @@ struct Sequence {
   RETORT_INLINE const float* v(int64_t page) const { return v_pages + pages[page] * page_stride; }
 };
 
-// R rows whose last keys are last[0] <= … <= last[R - 1]. q: [R] rows of H, q_stride apart.
+// R rows whose last keys are last[0] <= … <= last[R - 1]; what the kernel writes for them (m, l may
+// be null).
 struct Rows {
-  const float* q;
-  int64_t q_stride;
-  const int64_t* last;
+  const float* q[kTileRows];
+  int64_t last[kTileRows];
+  float* o[kTileRows];
+  float* m[kTileRows];
+  float* l[kTileRows];
 };
 
-// scores[r][j] = scale * chain over h of q[r][h] * k_j[h] for whole pages of keys up to the block's
-// last one.
+// scores[r][j] = scale * chain over h of q[r][h] * k_j[h] for P pages of keys, -inf for keys that
+// the row does not see: its lanes there hold scores of later keys, or of none. greatest[r] goes on.
 template <int R, int P>
 static void score_pages(const Sequence& sequence, const Rows& rows, int64_t H, float scale,
-                        int64_t page, float* scores, int64_t stride) {
+                        int64_t page, float* scores, int64_t stride, V16* greatest) {
   const float* keys[P];
   for (int p = 0; p < P; ++p) keys[p] = sequence.k(page + p);
   Tile<R, P> tile;
   tile.clear();
-  tile.template add<Left::kRows>(rows.q, rows.q_stride, keys, kLanes, H);
+  tile.add(LeftRows{rows.q}, keys, kLanes, H);
   const V16 factor = splat16(scale);
-  for (int r = 0; r < R; ++r) {
-    for (int p = 0; p < P; ++p) {
-      store(scores + r * stride + (page + p) * kLanes, tile.acc[r][p] * factor);
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+    const int64_t first = (page + p) * kLanes;
+    const bool all_seen = rows.last[0] + 1 >= first + kLanes;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      V16 score = tile.acc[r][p] * factor;
+      if (!all_seen) score = keep_n(score, rows.last[r] + 1 - first, -__builtin_inff());
+      store(scores + r * stride + first, score);
+      greatest[r] = max(score, greatest[r]);
     }
   }
 }
 
-// scores[0 .. count) -> exp(score - max), zeros up to the next multiple of 16.
-static void softmax_row(float* scores, int64_t count, float* m, float* l) {
-  const float nothing = -__builtin_inff();
-  V16 greatest = splat16(nothing);
-  int64_t j = 0;
-  for (; j + kLanes <= count; j += kLanes) greatest = max(load(scores + j), greatest);
-  if (j < count) {
-    // Lanes beyond the row's own position hold scores of keys it may not see, or of none.
-    const V16 tail = keep_n(load(scores + j), count - j, nothing);
-    store(scores + j, tail);
-    greatest = max(tail, greatest);
+template <int R, int P = tile_panels(R)>
+static void score_all(const Sequence& sequence, const Rows& rows, int64_t H, float scale,
+                      int64_t page, int64_t pages, float* scores, V16* greatest) {
+  for (; page + P <= pages; page += P) {
+    score_pages<R, P>(sequence, rows, H, scale, page, scores, pages * kLanes, greatest);
   }
-  *m = max16(greatest);
-  const V16 shift = splat16(*m);
-  V16 sum = splat16(0.0f);
-  for (j = 0; j < count; j += kLanes) {
-    const V16 p = exp_f32(load(scores + j) - shift);
-    sum = sum + p;
-    store(scores + j, p);
+  if constexpr (P > 1) {
+    if (page < pages) score_all<R, P - 1>(sequence, rows, H, scale, page, pages, scores, greatest);
   }
-  *l = sum16(sum);
 }
 
 // o[r][h ..] = (chain over j of p[r][j] * v_j[h]) / l[r] for P panels of the head dimension from
-// `h` on; o rows are o[r], of which H exist.
+// `h` on.
 template <int R, int P>
 static void weigh_values(const Sequence& sequence, const Rows& rows, int64_t H, int64_t h,
-                         const float* p, int64_t stride, const float* l, float* const* o) {
+                         const float* p, int64_t stride, const float* l) {
   Tile<R, P> tile;
   tile.clear();
   // Keys that all rows see, then each row's own.
@@ -90,7 +88,7 @@ static void weigh_values(const Sequence& sequence, const Rows& rows, int64_t H, 
   for (int64_t j = 0; j < shared; j += kPageTokens) {
     const float* values[P];
     for (int i = 0; i < P; ++i) values[i] = sequence.v(j / kPageTokens) + h + i * kLanes;
-    tile.template add<Left::kRows>(p + j, stride, values, H, min(kPageTokens, shared - j));
+    tile.add(LeftMatrix<Left::kRows>{p + j, stride}, values, H, min(kPageTokens, shared - j));
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
@@ -102,7 +100,7 @@ static void weigh_values(const Sequence& sequence, const Rows& rows, int64_t H, 
         tile.acc[r][i] = fma(weight, load(value + i * kLanes), tile.acc[r][i]);
     }
 #pragma GCC unroll 8
-    for (int i = 0; i < P; ++i) store(o[r] + h + i * kLanes, tile.acc[r][i] / splat16(l[r]));
+    for (int i = 0; i < P; ++i) store(rows.o[r] + h + i * kLanes, tile.acc[r][i] / splat16(l[r]));
   }
 }
 
@@ -117,43 +115,53 @@ static void weigh_values_tail(const Sequence& sequence, int64_t last, int64_t H,
   store_n(o + h, sum / splat16(l), H - h);
 }
 
+template <int R, int P = tile_panels(R)>
+static void weigh_all(const Sequence& sequence, const Rows& rows, int64_t H, int64_t h,
+                      const float* p, int64_t stride, const float* l) {
+  for (; h + P * kLanes <= H; h += P * kLanes) {
+    weigh_values<R, P>(sequence, rows, H, h, p, stride, l);
+  }
+  if constexpr (P > 1) return weigh_all<R, P - 1>(sequence, rows, H, h, p, stride, l);
+  if (h == H) return;
+  for (int r = 0; r < R; ++r) {
+    weigh_values_tail(sequence, rows.last[r], H, h, p + r * stride, l[r], rows.o[r]);
+  }
+}
+
 template <int R>
-static void attend_rows(const Sequence& sequence, const Rows& rows, int64_t H, float scale,
-                        float* const* o, float* const* m_out, float* const* l_out) {
-  constexpr int kWide = tile_panels(R);
+static void attend_rows(const Sequence& sequence, const Rows& rows, int64_t H, float scale) {
   const int64_t pages = rows.last[R - 1] / kPageTokens + 1;
   const int64_t stride = pages * kPageTokens;
   float* scores = scratch(Scratch::kScores, R * stride);
-  int64_t page = 0;
-  for (; page + kWide <= pages; page += kWide) {
-    score_pages<R, kWide>(sequence, rows, H, scale, page, scores, stride);
-  }
-  for (; page < pages; ++page) score_pages<R, 1>(sequence, rows, H, scale, page, scores, stride);
+  V16 greatest[R];
+  for (int r = 0; r < R; ++r) greatest[r] = splat16(-__builtin_inff());
+  score_all<R>(sequence, rows, H, scale, 0, pages, scores, greatest);
   float m[R];
   float l[R];
+  for (int r = 0; r < R; ++r) m[r] = max16(greatest[r]);
   for (int r = 0; r < R; ++r) {
-    softmax_row(scores + r * stride, rows.last[r] + 1, &m[r], &l[r]);
-    if (m_out[r]) *m_out[r] = m[r];
-    if (l_out[r]) *l_out[r] = l[r];
+    const V16 shift = splat16(m[r]);
+    V16 sum = splat16(0.0f);
+    for (int64_t j = r * stride; j < (r + 1) * stride; j += kLanes) {
+      const V16 p = exp_f32(load(scores + j) - shift);
+      sum = sum + p;
+      store(scores + j, p);
+    }
+    l[r] = sum16(sum);
+    if (rows.m[r]) *rows.m[r] = m[r];
+    if (rows.l[r]) *rows.l[r] = l[r];
   }
-  int64_t h = 0;
-  for (; h + kWide * kLanes <= H; h += kWide * kLanes) {
-    weigh_values<R, kWide>(sequence, rows, H, h, scores, stride, l, o);
-  }
-  for (; h + kLanes <= H; h += kLanes)
-    weigh_values<R, 1>(sequence, rows, H, h, scores, stride, l, o);
-  if (h == H) return;
-  for (int r = 0; r < R; ++r)
-    weigh_values_tail(sequence, rows.last[r], H, h, scores + r * stride, l[r], o[r]);
+  weigh_all<R>(sequence, rows, H, 0, scores, stride, l);
 }
 
+// The largest tile that `left` rows fill; returns how many it did.
 template <int R = kTileRows>
 static int64_t attend_tile(int64_t left, const Sequence& sequence, const Rows& rows, int64_t H,
-                           float scale, float* const* o, float* const* m, float* const* l) {
+                           float scale) {
   if constexpr (R > 1) {
-    if (left < R) return attend_tile<next_tile(R)>(left, sequence, rows, H, scale, o, m, l);
+    if (left < R) return attend_tile<next_tile(R)>(left, sequence, rows, H, scale);
   }
-  attend_rows<R>(sequence, rows, H, scale, o, m, l);
+  attend_rows<R>(sequence, rows, H, scale);
   return R;
 }
 
@@ -200,22 +208,18 @@ static void attend_block(const Call& call, int64_t run, int64_t kv, int64_t begi
   const int64_t first = call.runs.first_position[run] - call.runs.run_begin[run];
   const int64_t count = (end - begin) * G;
   for (int64_t row = 0; row < count;) {
-    int64_t last[kTileRows];
-    float* o[kTileRows];
-    float* m[kTileRows];
-    float* l[kTileRows];
-    float q[kTileRows * kMaxHeadDim];
+    Rows rows;
     const int64_t left = min(kTileRows, count - row);
     for (int64_t r = 0; r < left; ++r) {
       const int64_t t = begin + (row + r) / G;
       const int64_t head = t * N + kv * G + (row + r) % G;
-      last[r] = first + t;
-      o[r] = call.o + head * H;
-      m[r] = call.m ? call.m + head : nullptr;
-      l[r] = call.l ? call.l + head : nullptr;
-      for (int64_t h = 0; h < H; ++h) q[r * H + h] = call.q[head * H + h];
+      rows.q[r] = call.q + head * H;
+      rows.last[r] = first + t;
+      rows.o[r] = call.o + head * H;
+      rows.m[r] = call.m ? call.m + head : nullptr;
+      rows.l[r] = call.l ? call.l + head : nullptr;
     }
-    row += attend_tile(left, sequence, {q, H, last}, H, scale, o, m, l);
+    row += attend_tile(left, sequence, rows, H, scale);
   }
 }
 

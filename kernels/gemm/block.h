@@ -41,7 +41,7 @@ static void run_tile(const Block& block, int64_t row, int64_t panel) {
   const int64_t column = panel * kLanes;
   const int64_t columns = block.columns - column < kColumns ? block.columns - column : kColumns;
   const bool whole = columns == kColumns;
-  const float* a = block.a + (kLeft == Left::kRows ? row * block.a_stride : row);
+  const auto left = LeftMatrix<kLeft>{block.a, block.a_stride}.from_row(row, block.steps);
   const float* b[P];
   for (int p = 0; p < P; ++p) b[p] = block.b.data + (panel + p) * block.b.panel_stride;
   float* c = block.c + row * block.c_stride + column;
@@ -59,7 +59,7 @@ static void run_tile(const Block& block, int64_t row, int64_t panel) {
   } else {
     tile.clear();
   }
-  tile.template add<kLeft>(a, block.a_stride, b, block.b.step_stride, block.steps);
+  tile.add(left, b, block.b.step_stride, block.steps);
   if (block.bias) {
     for (int p = 0; p < P; ++p) {
       const V16 bias = load_n(block.bias + column + p * kLanes, columns - p * kLanes);
@@ -73,13 +73,12 @@ static void run_tile(const Block& block, int64_t row, int64_t panel) {
   }
 }
 
-template <Left kLeft, int R>
-static void run_row_tile(const Block& block, int64_t row, int64_t panel, int64_t panels) {
-  constexpr int kWide = tile_panels(R);
-  int64_t p = panel;
-  for (; p + kWide <= panel + panels; p += kWide) run_tile<kLeft, R, kWide>(block, row, p);
-  if constexpr (kWide > 1) {
-    for (; p < panel + panels; ++p) run_tile<kLeft, R, 1>(block, row, p);
+// As many panels at a time as a tile of R rows takes, then the rest at once.
+template <Left kLeft, int R, int P = tile_panels(R)>
+static void run_panels(const Block& block, int64_t row, int64_t panel, int64_t end) {
+  for (; panel + P <= end; panel += P) run_tile<kLeft, R, P>(block, row, panel);
+  if constexpr (P > 1) {
+    if (panel < end) run_panels<kLeft, R, P - 1>(block, row, panel, end);
   }
 }
 
@@ -90,7 +89,7 @@ static int64_t run_rows(const Block& block, int64_t row, int64_t rows, int64_t p
   if constexpr (R > 1) {
     if (rows < R) return run_rows<kLeft, next_tile(R)>(block, row, rows, panel, panels);
   }
-  run_row_tile<kLeft, R>(block, row, panel, panels);
+  run_panels<kLeft, R>(block, row, panel, panel + panels);
   return R;
 }
 

@@ -6,10 +6,13 @@
 namespace retort::kernels::RETORT_ISA {
 namespace {
 
-// Steps of the reduced dimension whose panel (16 columns) stays in the first cache.
-constexpr int64_t kStepBlock = 256;
+// Most steps of the reduced dimension whose panel (16 columns) stays in the first cache.
+constexpr int64_t kStepBlock = 320;
 // Rows whose left operand stays in the second cache for a block of steps.
 constexpr int64_t kRowBlock = 192;
+// Outputs of a piece of work that stay in the second cache beside its rows, for products whose
+// outputs are loaded and stored once for every block of steps.
+constexpr int64_t kPieceOutputs = 1 << 15;
 // Fused multiply-adds below which a piece of work is not worth another thread (a few microseconds).
 constexpr int64_t kPieceWork = 1 << 17;
 
@@ -26,17 +29,19 @@ struct Pieces {
   int64_t count() const { return blocks * groups; }
 };
 
-static Pieces make_pieces(int64_t rows, int64_t columns, int64_t steps, int64_t row_unit) {
+static Pieces make_pieces(int64_t rows, int64_t columns, int64_t steps, int64_t most_outputs) {
   Pieces pieces;
   pieces.rows = rows;
   pieces.panels = ceil_div(columns, kLanes);
   pieces.blocks = max(1, ceil_div(rows, kRowBlock));
-  pieces.block_rows = max(1, ceil_div(ceil_div(rows, pieces.blocks), row_unit) * row_unit);
+  pieces.block_rows = max(1, ceil_div(ceil_div(rows, pieces.blocks), kTileRows) * kTileRows);
   pieces.blocks = ceil_div(rows, pieces.block_rows);
   const int64_t wanted = threads() == 1 ? 1 : ceil_div(4 * threads(), max(1, pieces.blocks));
   const int64_t panel_work = pieces.block_rows * steps * kLanes;
   pieces.group_panels =
       max(ceil_div(pieces.panels, wanted), ceil_div(kPieceWork, max(1, panel_work)));
+  pieces.group_panels =
+      max(1, min(pieces.group_panels, most_outputs / (pieces.block_rows * kLanes)));
   // Whole tiles of panels.
   const int64_t unit = tile_panels(static_cast<int>(min(kTileRows, max(1, rows))));
   pieces.group_panels = min(ceil_div(pieces.group_panels, unit) * unit, pieces.panels);
@@ -57,14 +62,43 @@ RETORT_INLINE void for_pieces(const Pieces& pieces, const Function& function) {
   });
 }
 
-// panel[s][16] = b[s][column ..], zeros beyond `columns`.
-static void pack_panel(const float* b, int64_t b_stride, int64_t steps, int64_t columns,
-                       float* panel) {
-  if (columns >= kLanes) {
-    for (int64_t s = 0; s < steps; ++s) store(panel + s * kLanes, load(b + s * b_stride));
-    return;
+// Blocks of steps as equal as can be.
+RETORT_INLINE int64_t block_steps(int64_t steps) {
+  return ceil_div(steps, ceil_div(steps, kStepBlock));
+}
+
+// Panels of the right operand that a product packs at a time: what the largest tile takes.
+constexpr int64_t kPackedColumns = tile_panels(kTileRows) * kLanes;
+
+// panels[p][s][16] = b[s][16 p ..] for at most kPackedColumns columns, zeros beyond `columns`.
+static Right pack_panels(const float* b, int64_t b_stride, int64_t steps, int64_t columns) {
+  float* panels = scratch(Scratch::kRightPanel, kStepBlock * kPackedColumns);
+  for (int64_t column = 0; column < columns; column += kLanes) {
+    float* panel = panels + column * steps;
+    for (int64_t s = 0; s < steps; ++s) {
+      store(panel + s * kLanes, load_n(b + s * b_stride + column, columns - column));
+    }
   }
-  for (int64_t s = 0; s < steps; ++s) store(panel + s * kLanes, load_n(b + s * b_stride, columns));
+  return {panels, steps * kLanes, kLanes};
+}
+
+// left[tile][s][kTileRows] = dy[s][row ..]: dy transposed, so that a tile of rows reads its steps
+// one after the other.
+static void pack_tiles(const float* dy, int64_t dy_stride, int64_t steps, int64_t rows,
+                       float* left) {
+  for (int64_t row = 0; row < rows; row += kTileRows) {
+    float* tile = left + row * steps;
+    const int64_t count = min(kTileRows, rows - row);
+    if (count == kTileRows) {
+      for (int64_t s = 0; s < steps; ++s) {
+        __builtin_memcpy(tile + s * kTileRows, dy + s * dy_stride + row, kTileRows * sizeof(float));
+      }
+      continue;
+    }
+    for (int64_t s = 0; s < steps; ++s) {
+      for (int64_t r = 0; r < count; ++r) tile[s * kTileRows + r] = dy[s * dy_stride + row + r];
+    }
+  }
 }
 
 }  // namespace
@@ -87,11 +121,12 @@ void gemm_pack(const float* w_NK, int64_t N, int64_t K, float* packed) {
 void gemm_forward(const float* x_TK, const float* packed, const float* bias_N, float* y_TN,
                   int64_t T, int64_t K, int64_t N) {
   if (T == 0) return;
-  for_pieces(make_pieces(T, N, K, kTileRows), [=](int64_t row, int64_t rows, int64_t panel,
-                                                  int64_t panels) {
+  const int64_t block = block_steps(K);
+  for_pieces(make_pieces(T, N, K, kPieceOutputs), [=](int64_t row, int64_t rows, int64_t panel,
+                                                      int64_t panels) {
     const int64_t column = panel * kLanes;
-    for (int64_t k = 0; k < K; k += kStepBlock) {
-      const int64_t steps = min(kStepBlock, K - k);
+    for (int64_t k = 0; k < K; k += block) {
+      const int64_t steps = min(block, K - k);
       const bool last = k + steps == K;
       run_block<Left::kRows>({.a = x_TK + row * K + k,
                               .a_stride = K,
@@ -110,18 +145,18 @@ void gemm_forward(const float* x_TK, const float* packed, const float* bias_N, f
 void gemm_backward_input(const float* dy_TN, const float* w_NK, float* dx_TK, int64_t T, int64_t K,
                          int64_t N) {
   if (T == 0) return;
-  for_pieces(make_pieces(T, K, N, kTileRows),
+  const int64_t block = block_steps(N);
+  for_pieces(make_pieces(T, K, N, kPieceOutputs),
              [=](int64_t row, int64_t rows, int64_t panel, int64_t panels) {
-               float* packed = scratch(Scratch::kRightPanel, kStepBlock * kLanes);
-               for (int64_t n = 0; n < N; n += kStepBlock) {
-                 const int64_t steps = min(kStepBlock, N - n);
-                 for (int64_t p = panel; p < panel + panels; ++p) {
-                   const int64_t column = p * kLanes;
-                   const int64_t columns = min(kLanes, K - column);
-                   pack_panel(w_NK + n * K + column, K, steps, columns, packed);
+               for (int64_t n = 0; n < N; n += block) {
+                 const int64_t steps = min(block, N - n);
+                 const int64_t end = min(K, (panel + panels) * kLanes);
+                 for (int64_t column = panel * kLanes; column < end; column += kPackedColumns) {
+                   const int64_t columns = min(kPackedColumns, end - column);
+                   const Right right = pack_panels(w_NK + n * K + column, K, steps, columns);
                    run_block<Left::kRows>({.a = dy_TN + row * N + n,
                                            .a_stride = N,
-                                           .b = {packed, 0, kLanes},
+                                           .b = right,
                                            .rows = rows,
                                            .steps = steps,
                                            .columns = columns,
@@ -134,28 +169,24 @@ void gemm_backward_input(const float* dy_TN, const float* w_NK, float* dx_TK, in
              });
 }
 
+// A piece transposes its rows of dy: the fewer pieces, the less of it.
 void gemm_backward_weight(const float* dy_TN, const float* x_TK, float* dw_NK, float* db_N,
                           int64_t T, int64_t K, int64_t N) {
   if (T == 0) return;
-  for_pieces(make_pieces(N, K, T, kTileRows),
+  const int64_t block = block_steps(T);
+  for_pieces(make_pieces(N, K, T, N * K),
              [=](int64_t row, int64_t rows, int64_t panel, int64_t panels) {
-               float* packed = scratch(Scratch::kRightPanel, kStepBlock * kLanes);
                float* left = scratch(Scratch::kLeftBlock, kStepBlock * (kRowBlock + kTileRows));
-               for (int64_t t = 0; t < T; t += kStepBlock) {
-                 const int64_t steps = min(kStepBlock, T - t);
-                 // dy transposed: rows of the tile beside each other, so that a step reads one
-                 // line.
-                 for (int64_t s = 0; s < steps; ++s) {
-                   const float* from = dy_TN + (t + s) * N + row;
-                   for (int64_t r = 0; r < rows; ++r) left[s * rows + r] = from[r];
-                 }
-                 for (int64_t p = panel; p < panel + panels; ++p) {
-                   const int64_t column = p * kLanes;
-                   const int64_t columns = min(kLanes, K - column);
-                   pack_panel(x_TK + t * K + column, K, steps, columns, packed);
-                   run_block<Left::kSteps>({.a = left,
-                                            .a_stride = rows,
-                                            .b = {packed, 0, kLanes},
+               for (int64_t t = 0; t < T; t += block) {
+                 const int64_t steps = min(block, T - t);
+                 pack_tiles(dy_TN + t * N + row, N, steps, rows, left);
+                 const int64_t end = min(K, (panel + panels) * kLanes);
+                 for (int64_t column = panel * kLanes; column < end; column += kPackedColumns) {
+                   const int64_t columns = min(kPackedColumns, end - column);
+                   const Right right = pack_panels(x_TK + t * K + column, K, steps, columns);
+                   run_block<Left::kTiles>({.a = left,
+                                            .a_stride = 0,
+                                            .b = right,
                                             .rows = rows,
                                             .steps = steps,
                                             .columns = columns,

@@ -14,7 +14,7 @@ namespace {
 // AVX2, 32 with AVX-512).
 #ifdef __AVX512F__
 constexpr int kTileRows = 12;
-constexpr int tile_panels(int rows) { return rows <= 4 ? 4 : 2; }
+constexpr int tile_panels(int rows) { return rows == 1 ? 8 : rows == 2 ? 6 : rows <= 4 ? 4 : 2; }
 constexpr int next_tile(int rows) {
   return rows == 12 ? 8 : rows == 8 ? 6 : rows == 6 ? 4 : rows - 1;
 }
@@ -24,9 +24,33 @@ constexpr int tile_panels(int rows) { return rows == 1 ? 4 : rows == 2 ? 3 : row
 constexpr int next_tile(int rows) { return rows - 1; }
 #endif
 
-// How A(r, s) lies in memory: rows as lines (a[r * stride + s]) or steps as lines (a[s * stride +
-// r]).
-enum class Left { kRows, kSteps };
+// How A(r, s) lies in memory: rows as lines (a[r * stride + s]), steps as lines (a[s * stride +
+// r]), or packed by tiles of kTileRows rows, each with its steps as lines.
+enum class Left { kRows, kSteps, kTiles };
+
+template <Left kLeft>
+struct LeftMatrix {
+  const float* data;
+  int64_t stride;
+
+  RETORT_INLINE float operator()(int r, int64_t s) const {
+    if constexpr (kLeft == Left::kRows) return data[r * stride + s];
+    if constexpr (kLeft == Left::kSteps) return data[s * stride + r];
+    return data[s * kTileRows + r];
+  }
+  // The same matrix from `row` on; `steps` is its number of steps.
+  RETORT_INLINE LeftMatrix from_row(int64_t row, int64_t steps) const {
+    if constexpr (kLeft == Left::kRows) return {data + row * stride, stride};
+    if constexpr (kLeft == Left::kSteps) return {data + row, stride};
+    return {data + row / kTileRows * kTileRows * steps + row % kTileRows, stride};
+  }
+};
+// Rows anywhere.
+struct LeftRows {
+  const float* const* rows;
+
+  RETORT_INLINE float operator()(int r, int64_t s) const { return rows[r][s]; }
+};
 
 template <int R, int P>
 struct Tile {
@@ -40,10 +64,10 @@ struct Tile {
     }
   }
 
-  // Panel p starts at b[p]; one step is `b_stride` floats further.
-  template <Left kLeft>
-  RETORT_INLINE void add(const float* a, int64_t a_stride, const float* const (&b)[P],
-                         int64_t b_stride, int64_t steps) {
+  // left(r, s) is A; panel p starts at b[p]; one step is `b_stride` floats further.
+  template <class A>
+  RETORT_INLINE void add(const A& left, const float* const (&b)[P], int64_t b_stride,
+                         int64_t steps) {
 #pragma GCC unroll 2
     for (int64_t s = 0; s < steps; ++s) {
       V16 right[P];
@@ -51,10 +75,9 @@ struct Tile {
       for (int p = 0; p < P; ++p) right[p] = load(b[p] + s * b_stride);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
-        const vf left =
-            splat_part(kLeft == Left::kRows ? a[r * a_stride + s] : a[s * a_stride + r]);
+        const vf factor = splat_part(left(r, s));
 #pragma GCC unroll 8
-        for (int p = 0; p < P; ++p) acc[r][p] = fma(left, right[p], acc[r][p]);
+        for (int p = 0; p < P; ++p) acc[r][p] = fma(factor, right[p], acc[r][p]);
       }
     }
   }

@@ -12,6 +12,38 @@ constexpr int64_t kPieceElements = 1 << 14;
 
 RETORT_INLINE int64_t rows_per_piece(int64_t D) { return kPieceElements / D + 1; }
 
+// Columns whose chains over the rows a thread keeps in registers.
+constexpr int64_t kGroup = 4 * kLanes;
+
+struct Columns {
+  const float* dy;
+  const float* x;
+  const float* rstd;
+  float* dw;
+  int64_t R, D;
+  int64_t count;  // to the end of the row
+};
+
+template <int P>
+static void weight_gradient(const Columns& columns) {
+  V16 sum[P];
+#pragma GCC unroll 4
+  for (int p = 0; p < P; ++p) sum[p] = load_n(columns.dw + p * kLanes, columns.count - p * kLanes);
+  for (int64_t r = 0; r < columns.R; ++r) {
+    const V16 scale = splat16(columns.rstd[r]);
+#pragma GCC unroll 4
+    for (int p = 0; p < P; ++p) {
+      const int64_t at = r * columns.D + p * kLanes;
+      const int64_t lanes = columns.count - p * kLanes;
+      sum[p] = fma(load_n(columns.dy + at, lanes), load_n(columns.x + at, lanes) * scale, sum[p]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < P; ++p) {
+    store_n(columns.dw + p * kLanes, sum[p], columns.count - p * kLanes);
+  }
+}
+
 }  // namespace
 
 void rms_norm_forward(const float* x_RD, const float* w_D, double eps, float* y_RD, float* rstd_R,
@@ -62,16 +94,20 @@ void rms_norm_backward(const float* dy_RD, const float* x_RD, const float* w_D, 
     }
   });
   if (!dw_D) return;
-  const int64_t panels = (D + kLanes - 1) / kLanes;
-  parallel_for(panels, kPieceElements / (R * kLanes + 1) + 1, [=](int64_t begin, int64_t end) {
-    for (int64_t panel = begin; panel < end; ++panel) {
-      const int64_t d = panel * kLanes;
-      V16 sum = load_n(dw_D + d, D - d);
-      for (int64_t r = 0; r < R; ++r) {
-        const V16 n = load_n(x_RD + r * D + d, D - d) * splat16(rstd_R[r]);
-        sum = fma(load_n(dy_RD + r * D + d, D - d), n, sum);
+  const int64_t groups = (D + kGroup - 1) / kGroup;
+  parallel_for(groups, kPieceElements / (R * kGroup + 1) + 1, [=](int64_t begin, int64_t end) {
+    for (int64_t group = begin; group < end; ++group) {
+      const int64_t d = group * kGroup;
+      const Columns columns = {dy_RD + d, x_RD + d, rstd_R, dw_D + d, R, D, D - d};
+      if (columns.count > 3 * kLanes) {
+        weight_gradient<4>(columns);
+      } else if (columns.count > 2 * kLanes) {
+        weight_gradient<3>(columns);
+      } else if (columns.count > kLanes) {
+        weight_gradient<2>(columns);
+      } else {
+        weight_gradient<1>(columns);
       }
-      store_n(dw_D + d, sum, D - d);
     }
   });
 }
