@@ -66,7 +66,7 @@ std::string Interpreter::run(std::vector<TextRange>* generation) {
 
 void Interpreter::step(int at_line) {
   line_ = at_line;
-  if (++steps_ > kMaxSteps) throw TemplateFailure("it runs for more than 20 million steps");
+  if (++steps_ > kMaxSteps) throw TemplateFailure("it runs for more than 5 million steps");
 }
 
 void Interpreter::write(std::string_view text, std::string* out) const {

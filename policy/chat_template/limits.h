@@ -8,7 +8,7 @@
 
 namespace retort::jinja {
 
-constexpr int64_t kMaxSteps = 20'000'000;      // statements and expressions that are evaluated
+constexpr int64_t kMaxSteps = 5'000'000;       // statements and expressions that are evaluated
 constexpr size_t kMaxText = size_t{64} << 20;  // bytes of the output and of any string
 constexpr int64_t kMaxItems = 1'000'000;       // of any list
 constexpr int64_t kMaxRange = 100'000;         // of range(); Jinja's sandbox has the same
