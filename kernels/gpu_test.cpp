@@ -250,10 +250,10 @@ struct Sequences {
 };
 
 TEST_F(Gpu, AttentionGradients) {
-  const Sequences sequences = {{6, 2, 64, 0}, {40, 1, 17, 130}};
+  const Sequences sequences = {{6, 2, 64, 0}, {600, 1, 17, 130}};
   const AttentionDims& dims = sequences.dims;
   const RunTensors runs = sequences.runs({0, 0, 0, 0}, sequences.lengths);
-  constexpr int64_t T = 188;
+  constexpr int64_t T = 748;
   const at::Tensor q = gpu_leaf({T, dims.N, dims.H}, 1), k = gpu_leaf({T, dims.KV, dims.H}, 2),
                    v = gpu_leaf({T, dims.KV, dims.H}, 3);
   LayerPages cache = make_layer_pages(dims, sequences.pages(), q);

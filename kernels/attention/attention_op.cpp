@@ -4,7 +4,9 @@
 #include "kernels/dims.h"
 #include "kernels/graph_op.h"
 
+#include <ATen/Context.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/_efficient_attention_backward.h>
 #include <ATen/ops/_efficient_attention_forward.h>
 
 #include <algorithm>
@@ -77,38 +79,72 @@ at::Tensor attention_cpu(const at::Tensor& q_TNH, const at::Tensor& k_TKH, const
   return o_TNH;
 }
 
-// [J, KV, H] -> [1, J, N, H]: query head n reads key/value head n / (N / KV). An expanded view, so
-// that the backward is a sum over one dimension.
+// [J, KV, H] -> [1, J, N, H]: query head n reads key/value head n / (N / KV).
 at::Tensor repeat_heads(const at::Tensor& x_JKH, int64_t N) {
   const auto [J, KV, H] = dims<3>(x_JKH, "keys");
   return x_JKH.unsqueeze(2).expand({J, KV, N / KV, H}).reshape({1, J, N, H});
 }
+// Its transpose: [1, J, N, H] -> [J, KV, H], the sum over the query heads of a group.
+at::Tensor sum_heads(const at::Tensor& x_1JNH, int64_t KV) {
+  const auto [one, J, N, H] = dims<4>(x_1JNH, "gradient of keys");
+  return x_1JNH.view({J, KV, N / KV, H}).sum(2);
+}
 
-// mem-efficient attention with a ragged list; `causal from the bottom right` lets the last query of
-// a run see all keys.
+// LibTorch's memory-efficient attention adds gradients with atomics unless deterministic algorithms
+// are demanded.
+class DeterministicScope {
+ public:
+  DeterministicScope() {
+    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false);
+  }
+  ~DeterministicScope() { at::globalContext().setDeterministicAlgorithms(demanded_, warn_only_); }
+  DeterministicScope(const DeterministicScope&) = delete;
+  DeterministicScope& operator=(const DeterministicScope&) = delete;
+
+ private:
+  const bool demanded_ = at::globalContext().deterministicAlgorithms();
+  const bool warn_only_ = at::globalContext().deterministicAlgorithmsWarnOnly();
+};
+
+// Memory-efficient attention with a ragged list; `causal from the bottom right` lets the last query
+// of a run see all of its keys.
 at::Tensor attention_gpu(const at::Tensor& q_TNH, const at::Tensor& k_TKH, const at::Tensor& v_TKH,
                          const RunTensors& runs, const AttentionDims& dims_, LayerPages& pages) {
   constexpr int64_t kCausalFromBottomRight = 2;
-  {
-    const at::NoGradGuard no_grad;
-    if (pages.k.defined()) {
-      pages.k.index_copy_(0, runs.slots_T, k_TKH.detach());
-      pages.v.index_copy_(0, runs.slots_T, v_TKH.detach());
-    }
+  constexpr double kNoDropout = 0.0;
+  const bool train = needs_graph({q_TNH, k_TKH, v_TKH});
+  RT_CHECK(!train || runs.whole_sequences) << "attention's backward asks for whole sequences";
+  const auto scale = static_cast<double>(dims_.scale);
+  const at::NoGradGuard no_grad;
+  if (pages.k.defined()) {
+    pages.k.index_copy_(0, runs.slots_T, k_TKH);
+    pages.v.index_copy_(0, runs.slots_T, v_TKH);
   }
-  // Keys of whole sequences are the list's own, the same bits as in their pages, and carry
-  // gradients.
-  RT_CHECK(runs.whole_sequences || !at::GradMode::is_enabled() || !k_TKH.requires_grad())
-      << "attention's backward asks for whole sequences";
-  const at::Tensor k_JKH = runs.whole_sequences ? k_TKH : pages.k.index_select(0, runs.key_slots_J);
-  const at::Tensor v_JKH = runs.whole_sequences ? v_TKH : pages.v.index_select(0, runs.key_slots_J);
-  const bool needs_backward = at::GradMode::is_enabled() && q_TNH.requires_grad();
-  const at::Tensor o = std::get<0>(at::_efficient_attention_forward(
-      q_TNH.unsqueeze(0), repeat_heads(k_JKH, dims_.N), repeat_heads(v_JKH, dims_.N), std::nullopt,
-      runs.query_begin, runs.key_begin, runs.max_query, runs.max_key, /*dropout_p=*/0.0,
-      kCausalFromBottomRight,
-      /*compute_log_sumexp=*/needs_backward, static_cast<double>(dims_.scale)));
-  return o.squeeze(0);
+  // Keys of whole sequences are the list's own, the same bits as in their pages.
+  const bool own = runs.whole_sequences;
+  const at::Tensor k_1JNH =
+      repeat_heads(own ? k_TKH : pages.k.index_select(0, runs.key_slots_J), dims_.N);
+  const at::Tensor v_1JNH =
+      repeat_heads(own ? v_TKH : pages.v.index_select(0, runs.key_slots_J), dims_.N);
+  const at::Tensor q_1TNH = q_TNH.detach().unsqueeze(0);
+  const auto [o_1TNH, log_sum, seed, offset, max_query, max_key] = at::_efficient_attention_forward(
+      q_1TNH, k_1JNH, v_1JNH, std::nullopt, runs.query_begin, runs.key_begin, runs.max_query,
+      runs.max_key, kNoDropout, kCausalFromBottomRight, /*compute_log_sumexp=*/train, scale);
+  const at::Tensor o_TNH = o_1TNH.squeeze(0);
+  if (!train) return o_TNH;
+  const at::AutoGradMode grad_mode(true);
+  join_graph({o_TNH}, {q_TNH, k_TKH, v_TKH},
+             [=, o = o_1TNH.detach(), log_sum = log_sum, seed = seed,
+              offset = offset](const std::vector<at::Tensor>& grads) -> std::vector<at::Tensor> {
+               const DeterministicScope deterministic;
+               const auto [dq, dk, dv, dbias] = at::_efficient_attention_backward(
+                   grads[0].contiguous().unsqueeze(0), q_1TNH, k_1JNH, v_1JNH, std::nullopt, o,
+                   runs.query_begin, runs.key_begin, runs.max_query, runs.max_key, log_sum,
+                   kNoDropout, seed, offset, kCausalFromBottomRight, /*bias_requires_grad=*/false,
+                   scale);
+               return {dq.squeeze(0), sum_heads(dk, dims_.KV), sum_heads(dv, dims_.KV)};
+             });
+  return o_TNH;
 }
 
 }  // namespace

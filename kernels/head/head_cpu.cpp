@@ -13,8 +13,9 @@ decltype(kernels::gemm_backward_weight) gemm_backward_weight;
 
 namespace {
 
-// Logits held at a time: 8 MiB, or 16 rows when the vocabulary is large.
-constexpr int64_t kChunkFloats = 1 << 21;
+// Logits held at a time: 16 MiB, or 16 rows when the vocabulary is large. Each chunk reads the
+// whole matrix.
+constexpr int64_t kChunkFloats = 1 << 22;
 constexpr int64_t kLeastRows = 16;
 // Logits worth a thread of their own.
 constexpr int64_t kPieceElements = 1 << 12;
