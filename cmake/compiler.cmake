@@ -23,6 +23,7 @@ endif()
 # Paths in assertions and debug lines start at the root: equal in every checkout. The second form is
 # what ccache makes of the first.
 file(RELATIVE_PATH source_from_build "${PROJECT_BINARY_DIR}" "${PROJECT_SOURCE_DIR}")
+string(REGEX REPLACE "/$" "" source_from_build "${source_from_build}")
 add_compile_options("-ffile-prefix-map=${PROJECT_SOURCE_DIR}/="
                     "-ffile-prefix-map=${source_from_build}/=")
 
