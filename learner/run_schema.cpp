@@ -1,5 +1,6 @@
 #include "learner/run_schema.h"
 
+#include <algorithm>
 #include <string_view>
 
 namespace retort {
@@ -133,61 +134,87 @@ SELECT s.id AS sample, s.step, s.task, s.slot, s.branch, t.uid, t.family, t.leve
 FROM sample s JOIN task t USING (step, task) JOIN verdict v ON v.sample = s.id;
 )sql";
 
-// SQLite has no functions that read numbers from blobs. A byte's value is its place in the list of
-// all bytes; the shifts below scale by powers of two, which is exact. So a view shows the numbers
-// with every bit, in any program that opens the file.
-std::string every_byte() {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string hex = "X'";
-  for (const char high : kDigits)
-    for (const char low : kDigits) hex += {high, low};
-  return hex + "'";
-}
+// SQLite has no functions that read numbers from blobs, so the schema brings its own: a byte's
+// value is its place in the list of all bytes, and `float32` has the scale that goes with the nine
+// upper bits of an fp32 number. Scaling by powers of two is exact: the view below shows every bit,
+// in any program that opens the file.
+constexpr std::string_view kFloatScales = R"sql(
+CREATE TABLE float32 (
+  upper  INTEGER PRIMARY KEY,
+  scale  REAL NOT NULL,
+  hidden REAL NOT NULL
+) STRICT;
+)sql";
 
-// Word number `position` of a blob of little-endian 32-bit words, as a number from 0 to 2^32 - 1.
-std::string word_sql(const std::string& blob) {
-  std::string sum;
-  for (int byte = 0; byte < 4; ++byte) {
-    if (byte > 0) sum += " + ";
-    sum += "((instr(" + every_byte() + ", substr(" + blob + ", 4 * p.key + " +
-           std::to_string(byte + 1) + ", 1)) - 1) << " + std::to_string(8 * byte) + ")";
+// value = scale * (hidden + lower 23 bits). Exponent 0 has no hidden bit; 255 is infinity, or, with
+// lower bits, no number.
+std::string fill_float_scales() {
+  constexpr int kHiddenBit = 1 << 23, kInfinite = 255;
+  std::string rows;
+  for (int upper = 0; upper < 512; ++upper) {
+    const int exponent = upper & 255;
+    std::string scale = "9e999";
+    if (exponent < kInfinite) {
+      // 2^(exponent - 150) by shifts of at most 62.
+      int shift = std::max(exponent, 1) - 150;
+      scale = "1.0";
+      for (; shift < 0; shift += std::min(-shift, 62))
+        scale += " / (1 << " + std::to_string(std::min(-shift, 62)) + ")";
+      for (; shift > 0; shift -= std::min(shift, 62))
+        scale += " * (1 << " + std::to_string(std::min(shift, 62)) + ")";
+    }
+    rows += (upper > 0 ? ", (" : "(") + std::to_string(upper) + ", " + (upper > 255 ? "-1" : "1") +
+            " * " + scale + ", " + (exponent > 0 ? std::to_string(kHiddenBit) + ".0" : "0.0") + ")";
   }
-  return "(" + sum + ")";
+  return "INSERT INTO float32 VALUES " + rows + ";\n";
 }
 
-// The fp32 number with the bits `word`: sign * mantissa * 2^(exponent - 150). NULL for NaN.
-std::string float_sql(const std::string& word) {
-  const std::string exponent = "((" + word + " >> 23) & 255)";
-  const std::string mantissa = "(" + word + " & 8388607)";
-  const std::string shift = "(150 - max(" + exponent + ", 1))";  // -104 .. 149
-  const auto power = [](const std::string& count, int from) {
-    return "(1 << min(max(" + count + " - " + std::to_string(from) + ", 0), 62))";
-  };
-  const std::string down =
-      " / " + power(shift, 0) + " / " + power(shift, 62) + " / " + power(shift, 124);
-  const std::string up = " * " + power("-" + shift, 0) + " * " + power("-" + shift, 62);
-  return "CASE WHEN " + word + " >= 2147483648 THEN -1.0 ELSE 1.0 END * CASE WHEN " + exponent +
-         " < 255 THEN (" + mantissa + " + CASE WHEN " + exponent +
-         " > 0 THEN 8388608.0 ELSE 0.0 END)" + down + up + " WHEN " + mantissa +
-         " = 0 THEN 9e999 END";
+// Byte `byte` of the little-endian word number p.key of a blob.
+std::string byte_sql(const std::string& blob, int byte) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string every_byte;
+  for (const char high : kDigits)
+    for (const char low : kDigits) every_byte += {high, low};
+  return "(instr(X'" + every_byte + "', substr(" + blob + ", 4 * p.key + " +
+         std::to_string(byte + 1) + ", 1)) - 1)";
+}
+
+std::string word_sql(const std::string& blob) {
+  return byte_sql(blob, 0) + " + (" + byte_sql(blob, 1) + " << 8) + (" + byte_sql(blob, 2) +
+         " << 16) + (" + byte_sql(blob, 3) + " << 24)";
+}
+std::string upper_bits_sql(const std::string& blob) {
+  return "(" + byte_sql(blob, 3) + " << 1) + (" + byte_sql(blob, 2) + " >> 7)";
+}
+std::string lower_bits_sql(const std::string& blob) {
+  return "(" + byte_sql(blob, 0) + " + (" + byte_sql(blob, 1) + " << 8) + ((" + byte_sql(blob, 2) +
+         " & 127) << 16))";
+}
+// `scale` is the row of float32 for the number's upper bits.
+std::string float_sql(const std::string& blob, const std::string& scale) {
+  const std::string lower = lower_bits_sql(blob);
+  return "CASE WHEN " + scale + ".upper & 255 < 255 OR " + lower + " = 0 THEN " + scale +
+         ".scale * (" + scale + ".hidden + " + lower + ") END";
 }
 
 // One row a completion token. json_each() of an array as long as the completion counts positions.
 std::string token_view() {
   return "CREATE VIEW token_row AS\n"
-         "SELECT sample, step, task, slot, position, id, " +
-         float_sql("logprob_word") + " AS logprob, " + float_sql("entropy_word") +
-         " AS entropy, coalesce(version, version_min) AS version FROM (\n"
-         "SELECT s.id AS sample, s.step, s.task, s.slot, s.version_min, p.key AS position, " +
-         word_sql("t.ids") + " AS id, " + word_sql("t.logprobs") + " AS logprob_word, " +
-         word_sql("t.entropies") + " AS entropy_word, " + word_sql("t.versions") +
-         " AS version\n"
-         "FROM sample s JOIN token t ON t.sample = s.id JOIN json_each('[' || "
-         "substr(replace(hex(zeroblob(s.tokens)), '00', '0,'), 1, 2 * s.tokens - 1) || ']') p);\n";
+         "SELECT s.id AS sample, s.step, s.task, s.slot, p.key AS position, " +
+         word_sql("t.ids") + " AS id,\n" + float_sql("t.logprobs", "l") + " AS logprob,\n" +
+         float_sql("t.entropies", "e") + " AS entropy,\ncoalesce(" + word_sql("t.versions") +
+         ", s.version_min) AS version\n"
+         "FROM sample s JOIN token t ON t.sample = s.id CROSS JOIN json_each('[' || "
+         "substr(replace(hex(zeroblob(s.tokens)), '00', '0,'), 1, 2 * s.tokens - 1) || ']') p\n"
+         "CROSS JOIN float32 l ON l.upper = " +
+         upper_bits_sql("t.logprobs") +
+         "\nLEFT JOIN float32 e ON e.upper = " + upper_bits_sql("t.entropies") + ";\n";
 }
 
 }  // namespace
 
-std::string run_schema_sql() { return std::string(kTables) + token_view(); }
+std::string run_schema_sql() {
+  return std::string(kTables) + std::string(kFloatScales) + fill_float_scales() + token_view();
+}
 
 }  // namespace retort
