@@ -323,9 +323,10 @@ Value truncate(Interpreter&, const Value& value, const Arguments& arguments) {
 }
 
 Value word_count(Interpreter&, const Value& value, const Arguments&) {
+  const std::string text = to_text(value);
   int64_t words = 0;
   bool in_word = false;
-  for (const std::string_view c : python::characters(to_text(value))) {
+  for (const std::string_view c : python::characters(text)) {
     const bool is_word = c == "_" || python::is_alnum(c);
     words += is_word && !in_word;
     in_word = is_word;
