@@ -51,9 +51,10 @@ RunRecord::RunRecord(std::string run_dir, RunStore store, TrainerState state)
 
 RunRecord RunRecord::begin(const std::string& run_dir, TrainParts& parts) {
   make_folder(run_dir);
-  RunRecord record(run_dir, RunStore::create(run_dir, run_info(parts)), TrainerState{});
+  // The database last: what a kill leaves before it is a configuration without a run, which --resume begins anew.
   write_file_atomic(config_path(run_dir), parts.config.resolved());
   write_file_atomic(run_dir + "/metrics.jsonl", "");
+  RunRecord record(run_dir, RunStore::create(run_dir, run_info(parts)), TrainerState{});
   record.store_.record_version(parts.version);
   return record;
 }
