@@ -317,7 +317,7 @@ Value truncate(Interpreter&, const Value& value, const Arguments& arguments) {
   const int64_t kept = limit - python::length(end);
   if (kept < 0 || leeway < 0) throw TemplateFailure("truncate: length or leeway is too small");
   if (python::length(text) <= limit + leeway) return Value(text);
-  const Value cut = slice(Value(text), Value(), Value(kept), Value());
+  const Value cut = slice(Value(text), Value(None()), Value(kept), Value(None()));
   if (read.truth_or(1, false)) return Value(cut.text() + end);
   return Value(python::rsplit(cut.text(), " ", 1)[0] + end);
 }

@@ -89,7 +89,7 @@ std::string converted(const Conversion& conversion, const Value& value) {
       text = conversion.type == 's' ? to_text(value) : representation(value);
       if (conversion.precision >= 0) {
         const Value cut =
-            slice(Value(text), Value(), Value(int64_t{conversion.precision}), Value());
+            slice(Value(text), Value(None()), Value(int64_t{conversion.precision}), Value(None()));
         text = cut.text();
       }
       break;

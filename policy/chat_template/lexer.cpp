@@ -216,7 +216,9 @@ class Lexer {
     const auto symbol = std::ranges::find_if(
         kOperators, [&](std::string_view s) { return rest_.substr(at_).starts_with(s); });
     if (symbol == kOperators.end() || *symbol == "!") {
-      fail("unexpected character '" + std::string(1, c) + "'");
+      size_t behind = at_;
+      next_code_point(rest_, &behind);
+      fail("unexpected character '" + std::string(rest_.substr(at_, behind - at_)) + "'");
     }
     balance(*symbol, open_brackets);
     add(Token::Kind::kOperator, std::string(*symbol));
@@ -287,6 +289,10 @@ class Lexer {
         take_digits(10);
       }
     }
+    if (base == 10 && !is_float && digits[0] == '0' &&
+        digits.find_first_not_of('0') != std::string::npos) {
+      fail("the number " + digits + " begins with 0");
+    }
     Token& token = add(is_float ? Token::Kind::kFloat : Token::Kind::kInteger, digits);
     const char* last = digits.data() + digits.size();
     const auto read = is_float ? std::from_chars(digits.data(), last, token.number)
@@ -351,7 +357,7 @@ class Lexer {
     const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
     const bool is_character = value <= 0x10FFFF && (value < 0xD800 || value > 0xDFFF);
     if (read.ec != std::errc() || read.ptr != digits.data() + digits.size() || !is_character) {
-      fail("'" + std::string(digits) + "' in an escape is not a character");
+      fail("an escape in a string is not a character");
     }
     return value;
   }

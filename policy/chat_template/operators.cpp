@@ -123,11 +123,7 @@ std::optional<Value> repeated(const Value& value, const Value& times) {
 }
 
 std::optional<int64_t> bound(const Value& value) {
-  if (value.is_undefined() || value.is_none()) return std::nullopt;
-  if (!value.is_integral()) {
-    throw TemplateFailure("slice indices must be integers or None");
-  }
-  return value.integer();
+  return value.is_integral() ? std::optional(value.integer()) : std::nullopt;
 }
 
 // The indices that a slice takes from a sequence of `size` (Python's slice.indices).
@@ -230,7 +226,10 @@ bool compare(std::string_view symbol, const Value& left, const Value& right) {
 Value slice(const Value& value, const Value& from, const Value& to, const Value& step) {
   require_defined(value);
   const bool is_sequence = value.is_string() || value.is(Kind::kList) || value.is(Kind::kTuple);
-  if (!is_sequence) return missing(value, "slice");
+  const auto is_bound = [](const Value& each) { return each.is_none() || each.is_integral(); };
+  if (!is_sequence || !is_bound(from) || !is_bound(to) || !is_bound(step)) {
+    return missing(value, "slice");
+  }
   const int64_t by = bound(step).value_or(1);
   if (by == 0) throw TemplateFailure("slice step cannot be zero");
   const std::vector<size_t> indices = slice_indices(length(value), bound(from), bound(to), by);

@@ -18,7 +18,13 @@ namespace {
 
 using Kind = Value::Kind;
 
-Value generator(List items) { return Value(Generator{std::move(items)}); }
+// A filter whose work is done when its result is walked.
+template <List (*produce)(Interpreter&, const Value&, const Arguments&)>
+Value lazily(Interpreter& self, const Value& value, const Arguments& arguments) {
+  Generator made;
+  made.produce = [&self, value, arguments] { return produce(self, value, arguments); };
+  return Value(std::move(made));
+}
 
 // A path like "a.b.0": items of items. What is missing on the way becomes `missing`, if that is
 // given.
@@ -57,6 +63,7 @@ Value first(Interpreter&, const Value& value, const Arguments& arguments) {
   const ArgumentReader read("first", arguments, {});
   if (value.is(Kind::kGenerator)) {
     Generator& walk = value.generator();
+    walk.start();
     if (walk.next < walk.items.size()) return walk.items[walk.next++];
   } else {
     const List items = iterate(value);
@@ -92,34 +99,38 @@ Value list(Interpreter&, const Value& value, const Arguments& arguments) {
   return Value(iterate(value));
 }
 
-Value items(Interpreter&, const Value& value, const Arguments& arguments) {
+List items(Interpreter&, const Value& value, const Arguments& arguments) {
   const ArgumentReader read("items", arguments, {});
   List pairs;
-  if (value.is_undefined()) return generator({});
+  if (value.is_undefined()) return {};
   if (!value.is(Kind::kDict)) throw TemplateFailure("Can only get item pairs from a mapping.");
   for (const auto& [key, entry] : value.dict().entries) pairs.emplace_back(Tuple{{key, entry}});
-  return generator(std::move(pairs));
+  return pairs;
 }
 
 Value reverse(Interpreter&, const Value& value, const Arguments& arguments) {
   const ArgumentReader read("reverse", arguments, {});
   List all = iterate(value);
   std::ranges::reverse(all);
-  if (!value.is_string()) return generator(std::move(all));
+  if (!value.is_string()) {
+    Generator made;
+    made.items = std::move(all);
+    return Value(std::move(made));
+  }
   std::string text;
   for (const Value& c : all) text += c.text();
   return Value(std::move(text));
 }
 
 // map(attribute='a', default=…) or map('filter', …).
-Value map(Interpreter& self, const Value& value, const Arguments& arguments) {
+List map(Interpreter& self, const Value& value, const Arguments& arguments) {
   List mapped;
   if (arguments.positional.empty()) {
     const ArgumentReader read("map", arguments, {"attribute", "default"});
     const Value& path = read.required(0);
     const Value* fallback = read.optional(1);
     for (const Value& each : iterate(value)) mapped.push_back(at_path(each, path, fallback));
-    return generator(std::move(mapped));
+    return mapped;
   }
   if (!arguments.positional[0].is_string()) throw TemplateFailure("map needs a filter's name");
   Arguments rest = arguments;
@@ -127,12 +138,12 @@ Value map(Interpreter& self, const Value& value, const Arguments& arguments) {
   for (const Value& each : iterate(value)) {
     mapped.push_back(self.filter(arguments.positional[0].text(), each, rest));
   }
-  return generator(std::move(mapped));
+  return mapped;
 }
 
 // select, reject (by the item) and selectattr, rejectattr (by an attribute of it).
 template <bool by_attribute, bool wanted>
-Value select(Interpreter& self, const Value& value, const Arguments& arguments) {
+List select(Interpreter& self, const Value& value, const Arguments& arguments) {
   Arguments rest = arguments;
   std::optional<Value> path;
   if (by_attribute) {
@@ -151,7 +162,7 @@ Value select(Interpreter& self, const Value& value, const Arguments& arguments) 
     const Value judged = path ? at_path(each, *path) : each;
     if ((test ? self.test(*test, judged, rest) : truth(judged)) == wanted) kept.push_back(each);
   }
-  return generator(std::move(kept));
+  return kept;
 }
 
 List sorted(List all, bool is_reversed, const std::function<Value(const Value&)>& key) {
@@ -201,7 +212,7 @@ Value dict_sort(Interpreter&, const Value& value, const Arguments& arguments) {
   }));
 }
 
-Value unique(Interpreter&, const Value& value, const Arguments& arguments) {
+List unique(Interpreter&, const Value& value, const Arguments& arguments) {
   const ArgumentReader read("unique", arguments, {"case_sensitive", "attribute"});
   List seen;
   List kept;
@@ -211,7 +222,7 @@ Value unique(Interpreter&, const Value& value, const Arguments& arguments) {
     seen.push_back(key);
     kept.push_back(each);
   }
-  return generator(std::move(kept));
+  return kept;
 }
 
 template <bool wants_largest>
@@ -261,7 +272,7 @@ Value group_by(Interpreter&, const Value& value, const Arguments& arguments) {
   return Value(std::move(groups));
 }
 
-Value batch(Interpreter&, const Value& value, const Arguments& arguments) {
+List batch(Interpreter&, const Value& value, const Arguments& arguments) {
   const ArgumentReader read("batch", arguments, {"linecount", "fill_with"});
   const int64_t size = read.integer(0);
   if (size < 1 || size > kMaxItems) throw TemplateFailure("batch needs a size of 1 or more");
@@ -276,7 +287,7 @@ Value batch(Interpreter&, const Value& value, const Arguments& arguments) {
     if (fill != nullptr && !fill->is_none()) row.resize(static_cast<size_t>(size), *fill);
     rows.emplace_back(std::move(row));
   }
-  return generator(std::move(rows));
+  return rows;
 }
 
 struct Row {
@@ -284,27 +295,27 @@ struct Row {
   Filter filter;
 };
 
-constexpr std::array<Row, 21> kFilters = {{{"batch", batch},
+constexpr std::array<Row, 21> kFilters = {{{"batch", lazily<batch>},
                                            {"count", length_filter},
                                            {"dictsort", dict_sort},
                                            {"first", first},
                                            {"groupby", group_by},
-                                           {"items", items},
+                                           {"items", lazily<items>},
                                            {"join", join},
                                            {"last", last},
                                            {"length", length_filter},
                                            {"list", list},
-                                           {"map", map},
+                                           {"map", lazily<map>},
                                            {"max", extreme<true>},
                                            {"min", extreme<false>},
-                                           {"reject", select<false, false>},
-                                           {"rejectattr", select<true, false>},
+                                           {"reject", lazily<select<false, false>>},
+                                           {"rejectattr", lazily<select<true, false>>},
                                            {"reverse", reverse},
-                                           {"select", select<false, true>},
-                                           {"selectattr", select<true, true>},
+                                           {"select", lazily<select<false, true>>},
+                                           {"selectattr", lazily<select<true, true>>},
                                            {"sort", sort},
                                            {"sum", sum},
-                                           {"unique", unique}}};
+                                           {"unique", lazily<unique>}}};
 
 }  // namespace
 

@@ -247,6 +247,7 @@ List iterate(const Value& value) {
     }
     case Value::Kind::kGenerator: {
       Generator& generator = value.generator();
+      generator.start();
       List rest(generator.items.begin() + static_cast<std::ptrdiff_t>(generator.next),
                 generator.items.end());
       generator.next = generator.items.size();

@@ -46,10 +46,16 @@ struct Tuple {
   List items;
 };
 
-// What filters like map and select give: can be walked once, is true, has no length.
+// What filters like map and select give: nothing happens before it is walked, it can be walked
+// once, is true and has no length.
 struct Generator {
+  std::function<List()> produce;  // empty once it has run
   List items;
   size_t next = 0;
+
+  void start() {
+    if (produce) items = std::exchange(produce, nullptr)();
+  }
 };
 
 // namespace(): attributes that may be set from inside of loops.

@@ -196,7 +196,7 @@ class Translator {
         extended_ = on;
       } else {
         --at_;
-        fail("group (?" + std::string(1, c) + " is not supported");
+        fail("this kind of group is not supported");
       }
     }
     if (flags.ends_with('-')) flags.pop_back();
