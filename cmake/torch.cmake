@@ -80,6 +80,11 @@ target_include_directories(retort_torch SYSTEM INTERFACE "${torch_view}")
 target_compile_definitions(retort_torch INTERFACE AT_PER_OPERATOR_HEADERS _GLIBCXX_USE_CXX11_ABI=1)
 target_link_libraries(retort_torch INTERFACE "${torch_lib}/libtorch_cpu.so" "${torch_lib}/libc10.so")
 
+# LibTorch is linked to the shared libstdc++ and binds to whatever copy of its symbols comes first. Some
+# compilers link libstdc++.a without being asked; a second std::locale in the program then aborts in
+# LibTorch (`free(): invalid pointer`). So the shared library is named, before the compiler names its own.
+target_link_libraries(retort_torch INTERFACE -Wl,--push-state,--no-as-needed -l:libstdc++.so.6 -Wl,--pop-state)
+
 # CUDA: a driver that answers, and a LibTorch whose CUDA half finds all its libraries.
 set(RETORT_WITH_CUDA OFF)
 if(NOT RETORT_CUDA STREQUAL "OFF")
