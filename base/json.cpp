@@ -12,7 +12,7 @@
 namespace retort {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 // What the library says, without its own prefix "[json.exception.parse_error.101] ".
 std::string reason(const json::exception& error) {
@@ -105,40 +105,17 @@ void parse_json_lines(std::string_view text, const std::string& file, const Json
 }
 
 void read_json_lines(const std::string& file, const JsonRow& row) {
-  parse_json_lines(read_all(file), file == "-" ? "standard input" : file, row);
-}
-
-json parse_json(std::string_view text, const std::string& file) {
-  const auto line_of = [&](size_t offset) {
-    offset = std::min(offset, text.size());
-    return std::to_string(
-        1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(offset), '\n'));
-  };
-  const size_t invalid = find_invalid_utf8(text);
-  if (invalid != std::string_view::npos)
-    throw UserError(file + ":" + line_of(invalid), "not valid UTF-8", "write the file as UTF-8");
-  try {
-    return json::parse(text);
-  } catch (const json::parse_error& error) {
-    throw UserError(file + ":" + line_of(error.byte == 0 ? 0 : error.byte - 1),
-                    "not JSON: " + reason(error), "give a file of valid JSON");
-  } catch (const json::exception& error) {
-    throw UserError(file, "not JSON: " + reason(error), "give a file of valid JSON");
-  }
+  const std::string name = file == "-" ? "standard input" : file;
+  bool empty = true;
+  parse_json_lines(read_all(file), name, [&](const json& object, const std::string& place) {
+    empty = false;
+    row(object, place);
+  });
+  if (empty) throw UserError(name, "has no rows", "write one JSON object a line");
 }
 
 std::string json_quote(std::string_view text) {
   return json(text).dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-std::string json_text(const json& object, const char* key, const std::string& place) {
-  const auto it = object.find(key);
-  if (it == object.end())
-    throw UserError(place, std::string("has no \"") + key + "\"", "add it as a string");
-  if (!it->is_string())
-    throw UserError(place, std::string("\"") + key + "\" is " + type_of(*it),
-                    "write it as a string");
-  return it->get<std::string>();
 }
 
 }  // namespace retort

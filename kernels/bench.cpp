@@ -33,24 +33,6 @@ double best_seconds(const std::function<void()>& call) {
   return best;
 }
 
-// One piece of work for each thread.
-void on_all_threads(const std::function<void()>& work) {
-  parallel_for(threads(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) work();
-  });
-}
-
-double fma_bound_gflops() {
-  const bool wide = instruction_set() == "avx512";
-  constexpr int64_t kSteps = 200000;
-  volatile float sink = 0;
-  const double seconds = best_seconds([&] {
-    on_all_threads([&] { sink = wide ? avx512::fma_loop(kSteps) : avx2::fma_loop(kSteps); });
-  });
-  const double flops = 2.0 * kSteps * fma_chains(wide ? 1 : 2) * 16 * threads();
-  return flops / seconds / 1e9;
-}
-
 // Bytes read and written by a copy that no cache holds.
 double memory_bound_gbs() {
   constexpr int64_t kFloats = 1 << 24;
@@ -71,7 +53,7 @@ class Bench {
 
   void compute(const std::string& name, const std::string& settings, double flops,
                const std::function<void()>& call) {
-    if (fma_ == 0) fma_ = fma_bound_gflops();
+    if (fma_ == 0) fma_ = cpu_peak_flops() / 1e9;
     add(name, settings, "fma", fma_, flops / best_seconds(call) / 1e9, "GFLOP/s");
   }
   void memory(const std::string& name, const std::string& settings, double bytes,

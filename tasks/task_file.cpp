@@ -1,6 +1,7 @@
 #include "tasks/task_file.h"
 
 #include "base/error.h"
+#include "base/json.h"
 #include "tasks/task_uid.h"
 
 #include <nlohmann/json.hpp>
@@ -8,11 +9,12 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 
 namespace retort {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 // One row; `place` is FILE:LINE.
 class RowReader {
@@ -20,28 +22,17 @@ class RowReader {
   RowReader(std::string place, const TaskOptions& options)
       : place_(std::move(place)), options_(options) {}
 
-  Task read(const std::string& line) const {
-    const Json row = parse(line);
+  Task read(const Json& row) const {
     Task task;
     read_prompt(member(row, options_.prompt_key, options_.prompt_setting), task);
-    task.answer = member(row, options_.answer_key, options_.answer_setting).dump();
+    // Keys in order: the same answer is the same text however the file orders them.
+    task.answer = nlohmann::json(member(row, options_.answer_key, options_.answer_setting)).dump();
     return task;
   }
 
  private:
   [[noreturn]] void fail(const std::string& what, const std::string& fix) const {
     throw UserError(place_, what, fix);
-  }
-
-  Json parse(const std::string& line) const {
-    Json row;
-    try {
-      row = Json::parse(line);
-    } catch (const Json::parse_error& error) {
-      fail("not JSON at byte " + std::to_string(error.byte), "write one JSON object a line");
-    }
-    if (!row.is_object()) fail("not a JSON object", "write one JSON object a line");
-    return row;
   }
 
   const Json& member(const Json& row, const std::string& key, const std::string& setting) const {
@@ -82,10 +73,6 @@ class RowReader {
   const TaskOptions& options_;
 };
 
-bool is_blank(const std::string& line) {
-  return line.find_first_not_of(" \t\r") == std::string::npos;
-}
-
 }  // namespace
 
 std::vector<Task> read_task_file(const std::string& path, const std::string& place,
@@ -98,19 +85,18 @@ std::vector<Task> read_task_file(const std::string& path, const std::string& pla
     throw UserError(place, "cannot read '" + path + "' (" + std::strerror(errno) + ")",
                     "give the path of a JSON Lines file");
   file.clear();
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (file.bad())
+    throw UserError(place, "reading '" + path + "' failed (" + std::strerror(errno) + ")",
+                    "copy the file to a disk that can be read");
   std::vector<Task> tasks;
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    if (is_blank(line)) continue;
-    Task task = RowReader(path + ":" + std::to_string(number), options).read(line);
+  parse_json_lines(text, path, [&](const Json& row, const std::string& row_place) {
+    Task task = RowReader(row_place, options).read(row);
     task.split = side;
     task.uid = task_uid(task);
     apply_system_prompt(options.system_prompt, task);
     tasks.push_back(std::move(task));
-  }
-  if (file.bad())
-    throw UserError(place, "reading '" + path + "' failed (" + std::strerror(errno) + ")",
-                    "copy the file to a disk that can be read");
+  });
   if (tasks.empty())
     throw UserError(place, "'" + path + "' holds no task", "add rows, one JSON object a line");
   return tasks;

@@ -224,11 +224,10 @@ TEST(TaskFile, KeysAndSystemPromptAreSettings) {
 TEST(TaskFile, ErrorsNameFileAndLine) {
   const std::string good = "{\"prompt\": \"a\", \"answer\": 1}\n";
   const auto error = [&](const std::string& line) { return TaskFile(good + line + "\n").error(); };
-  EXPECT_EQ(error("{\"prompt\": \"a\", \"answer\": }"),
-            "FILE:2: not JSON at byte 27; write one JSON object a line");
+  EXPECT_EQ(error("{\"prompt\": \"a\", \"answer\": }").substr(0, 26), "FILE:2: not a JSON object:");
   EXPECT_EQ(error("{\"prompt\": \"\xff\", \"answer\": 1}"),
-            "FILE:2: not JSON at byte 13; write one JSON object a line");
-  EXPECT_EQ(error("[1]"), "FILE:2: not a JSON object; write one JSON object a line");
+            "FILE:2: byte 13 of the line is not valid UTF-8; write the file as UTF-8");
+  EXPECT_EQ(error("[1]"), "FILE:2: got an array; write one JSON object a line");
   EXPECT_EQ(error("{\"promt\": \"a\", \"answer\": 1}"),
             "FILE:2: no key 'prompt' (did you mean promt?); add it, or name the row's own key with "
             "tasks.prompt_key");

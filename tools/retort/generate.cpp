@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "policy/hf_model.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
@@ -32,7 +33,7 @@ struct Prompt {
 std::vector<Prompt> read_prompts(const Options& options, const PromptCodec& codec) {
   std::vector<Prompt> prompts;
   if (options.in.empty()) return {{0, codec.encode_text(options.prompt)}};
-  for_each_row(options.in, [&](const nlohmann::ordered_json& row, const std::string& place) {
+  read_json_lines(options.in, [&](const nlohmann::ordered_json& row, const std::string& place) {
     Prompt prompt;
     prompt.id = row.contains("id") ? row["id"] : nlohmann::ordered_json(prompts.size());
     if (row.contains("messages"))

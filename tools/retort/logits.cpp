@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "policy/checkpoint/safetensors.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
@@ -27,7 +28,7 @@ constexpr int64_t kLogitRows = 64;     // rows whose logits are held at a time
 std::vector<Tokens> read_tokens(const std::string& path, const Policy& policy, bool logprobs) {
   std::vector<Tokens> sequences;
   const int64_t V = policy.config().vocab_size;
-  for_each_row(path, [&](const nlohmann::ordered_json& row, const std::string& place) {
+  read_json_lines(path, [&](const nlohmann::ordered_json& row, const std::string& place) {
     const auto bad = [&](const std::string& what) { throw UserError(place, what, "write {\"tokens\": [1, 2, 3]} with ids below " + std::to_string(V)); };
     if (!row.contains("tokens") || !row["tokens"].is_array() || row["tokens"].empty()) bad("has no list \"tokens\"");
     Tokens tokens;

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <exception>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
@@ -45,8 +46,13 @@ int dispatch(const CommandArguments& arguments) {
   return command.make({arguments.begin() + 1, arguments.end()});
 }
 
+// One line, whatever names and values an error quotes.
 int report(const std::exception& error, int code) {
-  fmt::print(stderr, "retort: {}\n", error.what());
+  std::string line;
+  for (const char* c = error.what(); *c; ++c)
+    if (static_cast<unsigned char>(*c) < 0x20 || *c == 0x7f) line += fmt::format("\\x{:02x}", static_cast<unsigned>(*c));
+    else line += *c;
+  fmt::print(stderr, "retort: {}\n", line);
   return code;
 }
 

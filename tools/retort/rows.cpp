@@ -7,37 +7,10 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 
 namespace retort {
-
-void for_each_row(const std::string& path, const std::function<void(const nlohmann::ordered_json&, const std::string&)>& visit) {
-  std::ifstream file;
-  if (path != "-") {
-    file.open(path);
-    if (!file) throw UserError(path, std::string("cannot be read: ") + std::strerror(errno), "name a JSON Lines file, or - for standard input");
-  }
-  std::istream& in = path == "-" ? std::cin : file;
-  std::string line;
-  int64_t number = 0, rows = 0;
-  while (std::getline(in, line)) {
-    const std::string place = path + ":" + std::to_string(++number);
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    nlohmann::ordered_json row;
-    try {
-      row = nlohmann::ordered_json::parse(line);
-    } catch (const nlohmann::json::exception&) {
-      throw UserError(place, "is no JSON (or no UTF-8)", "write one JSON object a line");
-    }
-    if (!row.is_object()) throw UserError(place, "is no JSON object", "write one JSON object a line");
-    ++rows;
-    visit(row, place);
-  }
-  if (rows == 0) throw UserError(path, "has no rows", "write one JSON object a line");
-}
 
 RowWriter::RowWriter(const std::string& path) : path_(path), partial_(path + ".partial") {
   if (path == "-") {

@@ -1,18 +1,11 @@
 #pragma once
-// Rows in and out of the row-wise commands: JSON Lines files, `-` for standard input or output.
+// Rows out of the row-wise commands (base/json.h reads them): JSON Lines files, `-` for standard output.
+#include <cstdint>
 #include <cstdio>
-#include <fstream>
-#include <functional>
-#include <iosfwd>
-#include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 namespace retort {
-
-// Calls `visit` with each row (an object) and its place, "FILE:LINE"; blank lines are skipped. UserError with the place
-// for a line that is no JSON object or no UTF-8, and when the file cannot be read or has no row.
-void for_each_row(const std::string& path, const std::function<void(const nlohmann::ordered_json&, const std::string&)>& visit);
 
 // A file that is written line by line; `-` is standard output. A file is written beside its place and renamed by
 // close(), so a failure leaves nothing.

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "policy/chat_template/chat_template.h"
 #include "policy/hf_model.h"
 #include "policy/tokenizer/tokenizer.h"
@@ -69,7 +70,7 @@ int run_tokenize(const CommandArguments& arguments) {
   std::optional<ChatTemplate> chat_template;
   if (chat) chat_template = ChatTemplate::from_model_dir(dir);
   std::vector<std::string> lines;
-  for_each_row(in, [&](const Json& row, const std::string& place) {
+  read_json_lines(in, [&](const Json& row, const std::string& place) {
     if (decode) lines.push_back(decode_row(tokenizer, row, place, skip_special));
     else if (chat) lines.push_back(chat_row(tokenizer, *chat_template, row, place));
     else lines.push_back(text_row(tokenizer, row, place, !no_special));

@@ -7,6 +7,7 @@
 #include "base/channel/in_process.h"
 #include "base/check.h"
 #include "base/error.h"
+#include "kernels/peak.h"
 #include "policy/hf_model.h"
 #include "tasks/evaluation_set.h"
 
@@ -44,6 +45,10 @@ EngineSettings rollout_settings(const TrainParts& parts) {
   return settings;
 }
 
+double peak_flops(const Policy& policy) {
+  return policy.on_gpu() ? kernels::cuda_peak_flops(policy.weights().embedding.value.device().index()) : kernels::cpu_peak_flops();
+}
+
 }  // namespace
 
 TrainParts build_train_parts(const RunConfig& config) {
@@ -59,6 +64,7 @@ TrainParts build_train_parts(const RunConfig& config) {
   set_cpu_threads(config.run.threads);
   parts.model = load_model(config.model.path, "[model.path]", config.run.device);
   Policy& policy = *parts.model.policy;
+  parts.peak_flops = peak_flops(policy);
   parts.version = make_version(policy.weights(), 0);
   parts.optimizer = std::make_unique<Optimizer>(policy, config.learner, parts.model.masters ? &*parts.model.masters : nullptr);
   LearnerSettings settings;
