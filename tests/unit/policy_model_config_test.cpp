@@ -43,7 +43,7 @@ TEST(ModelConfig, EqualsTransformers) {
     EXPECT_EQ(model.max_position_embeddings, want["max_position_embeddings"]);
     EXPECT_EQ(model.rms_norm_eps, want["rms_norm_eps"]);
     EXPECT_EQ(model.tie_word_embeddings, want["tie"]);
-    EXPECT_EQ(model.dtype, want["dtype"]);
+    EXPECT_EQ(model.dtype, want["dtype"].get<std::string>());
     std::vector<int32_t> ends;
     for (const json& id : want["eos"])
       if (id >= 0) ends.push_back(id);
