@@ -1,6 +1,7 @@
 // The whole loop on the tiny base, as a user runs it.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -101,14 +102,16 @@ TEST(Train, SeedsDiffer) {
 // kill -9 at 30 moments spread over a run, each resumed until it ends: the bytes of the undisturbed run.
 TEST(Train, KilledAtAnyMomentItEndsWithTheSameBytes) {
   const TemporaryFolder folder;
+  const auto begin = std::chrono::steady_clock::now();
   ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("whole") + "'").code, 0);
+  const double whole_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   int killed = 0;
-  for (int round = 0; killed < 30 && round < 12; ++round) {
+  for (int round = 0; killed < 30 && round < 60; ++round) {
     const std::string run = folder.path("killed" + std::to_string(round));
     bool done = false;
     for (int attempt = 0; attempt < 60 && !done; ++attempt) {
-      // A fixed, irregular series of moments between 0.05 and 1.6 s.
-      const double moment = 0.05 + 0.0137 * ((round * 31 + attempt * 17) % 113);
+      // A fixed, irregular series of shares of the whole run's time on this machine.
+      const double moment = whole_s * (0.03 + 0.0083 * ((round * 31 + attempt * 17) % 113));
       const ProgramResult result = run_retort(kTiny + " --resume --run '" + run + "'", "timeout -s KILL " + std::to_string(moment));
       done = result.code == 0;
       killed += done ? 0 : 1;

@@ -141,7 +141,7 @@ TEST_F(ChatTemplateParity, PiecesOfTheLanguage) {
       continue;
     }
     ASSERT_TRUE(rendered) << source << "\nrefused: " << refusal_;
-    EXPECT_EQ(rendered->text, row[1][0]) << source;
+    EXPECT_EQ(rendered->text, row[1][0].get<std::string>()) << source;
     json spans = json::array();
     for (const TextRange& span : rendered->generation_spans)
       spans.push_back({span.begin, span.end});

@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 
@@ -9,6 +10,23 @@
 #include "policy/hf_model.h"
 
 namespace retort {
+namespace {
+
+class DropWarnings : public c10::WarningHandler {
+  void process(const c10::Warning&) override {}
+};
+
+// GEMMs may not split K by the number of rows, and backward passes are deterministic (design: one forward).
+void fix_gpu_arithmetic() {
+  DropWarnings drop;  // LibTorch calls the choice of a BLAS library experimental
+  const c10::WarningUtils::WarningHandlerGuard guard(&drop);
+  at::globalContext().setAllowBF16ReductionCuBLAS(false, false);
+  at::globalContext().setBlasPreferredBackend(at::BlasBackend::Cublaslt);
+  at::globalContext().setAllowTF32CuBLAS(false);
+  at::globalContext().setDeterministicAlgorithms(true, true);
+}
+
+}  // namespace
 
 LoadedModel load_policy(const std::string& path, const std::string& place, const std::string& device) {
   LoadedModel model;
@@ -16,11 +34,7 @@ LoadedModel load_policy(const std::string& path, const std::string& place, const
   const std::string target = resolve_device(device, place);
   Weights weights = load_weights(model.dir);
   if (target == "cuda") {
-    // GEMMs may not split K by the number of rows, and backward passes are deterministic (design: one forward).
-    at::globalContext().setAllowBF16ReductionCuBLAS(false, false);
-    at::globalContext().setBlasPreferredBackend(at::BlasBackend::Cublaslt);
-    at::globalContext().setAllowTF32CuBLAS(false);
-    at::globalContext().setDeterministicAlgorithms(true, true);
+    fix_gpu_arithmetic();
     model.masters = weights;
     weights = to_device(weights, target);
   }
