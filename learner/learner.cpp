@@ -33,6 +33,13 @@ std::vector<T> concatenate(std::span<const TrainingSequence> sequences, std::vec
   return all;
 }
 
+// The last token of a sequence is only a target.
+int64_t fed_tokens(std::span<const TrainingSequence> sequences) {
+  int64_t count = 0;
+  for (const TrainingSequence& sequence : sequences) count += static_cast<int64_t>(sequence.tokens.size()) - 1;
+  return count;
+}
+
 }  // namespace
 
 TrainingSequence training_sequence(const Sample& sample, float advantage) {
@@ -74,7 +81,7 @@ Batch Learner::make_batch(const std::vector<const ScoredGroup*>& groups) const {
   return batch;
 }
 
-void Learner::check_every_token(const std::vector<ScoredGroup>& groups, uint32_t version, Mismatch& mismatch) {
+void Learner::check_every_token(const std::vector<ScoredGroup>& groups, uint32_t version, LearnerStep& totals) {
   at::NoGradGuard no_grad;
   Batch batch;
   for (const ScoredGroup& group : groups)
@@ -82,8 +89,9 @@ void Learner::check_every_token(const std::vector<ScoredGroup>& groups, uint32_t
   for (const SequenceRange& range : split_into_micro_batches(batch, settings_.learner.micro_batch_tokens)) {
     const std::span<const TrainingSequence> sequences = slice(batch, range);
     const PackedResult result = forward_.run(sequences, settings_.temperature);
-    mismatch.compare(result.logp, concatenate(sequences, &TrainingSequence::old_logprobs),
-                     concatenate(sequences, &TrainingSequence::versions), version);
+    totals.mismatch.compare(result.logp, concatenate(sequences, &TrainingSequence::old_logprobs),
+                            concatenate(sequences, &TrainingSequence::versions), version);
+    totals.compared_tokens += fed_tokens(sequences);
   }
 }
 
@@ -102,6 +110,7 @@ bool Learner::update(const Batch& batch, double lr, uint32_t version, bool compa
     if (compare) totals.mismatch.compare(result.logp, old_logp, concatenate(sequences, &TrainingSequence::versions), version);
     backward(result.head.logp_T, dlogp);
     optimizer_.collect_gradients();
+    totals.fed_tokens += fed_tokens(sequences);
   }
   const UpdateResult result = optimizer_.update(lr);
   const auto add = [](std::optional<double>& total, double value) { total = total.value_or(0.0) + value; };
@@ -121,7 +130,7 @@ LearnerStep Learner::step(int64_t step, const std::vector<ScoredGroup>& groups) 
   totals.lr = schedule.at(step - 1);
   const auto version = static_cast<uint32_t>(step - 1);
   const bool check_all = settings_.mismatch.check == "all";
-  if (check_all) check_every_token(groups, version, totals.mismatch);
+  if (check_all) check_every_token(groups, version, totals);
 
   std::vector<const ScoredGroup*> kept;
   for (const ScoredGroup& group : groups) {

@@ -24,7 +24,9 @@ struct LearnerStep {
   std::optional<double> pg_loss, entropy, grad_norm, pg_clipfrac;
   double lr = 0;
   int64_t updates = 0;
-  int64_t trained_tokens = 0;
+  int64_t trained_tokens = 0;   // with a loss
+  int64_t fed_tokens = 0;       // prompts too, through forward and backward
+  int64_t compared_tokens = 0;  // fed through a forward that only compares
   int64_t groups_kept = 0;
   int64_t groups_zero_variance = 0;
   Mismatch mismatch;
@@ -49,7 +51,7 @@ class Learner {
 
  private:
   Batch make_batch(const std::vector<const ScoredGroup*>& groups) const;
-  void check_every_token(const std::vector<ScoredGroup>& groups, uint32_t version, Mismatch& mismatch);
+  void check_every_token(const std::vector<ScoredGroup>& groups, uint32_t version, LearnerStep& totals);
   // One update; false when the batch has no token to learn from.
   bool update(const Batch& batch, double lr, uint32_t version, bool compare, LearnerStep& totals);
 

@@ -105,7 +105,9 @@ MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGrou
   row.set("perf/rollout_tok_s", rate(static_cast<double>(times.sampled_tokens), times.rollout));
   row.set("perf/train_tok_s", rate(static_cast<double>(learned.trained_tokens), times.train));
   row.set("perf/memory_gb", peak_memory_gb());
-  row.set("perf/mfu", rate(6.0 * static_cast<double>(parameters) * static_cast<double>(learned.trained_tokens), times.train) / peak_flops);
+  // Operations of a parameter and token: 2 forward, 4 backward.
+  const double operations = static_cast<double>(parameters) * static_cast<double>(6 * learned.fed_tokens + 2 * learned.compared_tokens);
+  row.set("perf/mfu", rate(operations, times.train) / peak_flops);
   return row;
 }
 
