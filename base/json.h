@@ -13,10 +13,10 @@ namespace retort {
 // npos.
 size_t find_invalid_utf8(std::string_view text);
 
-// Calls `row(object, place)` for each line of FILE ("-": standard input), members in the order of the
-// file; place is "FILE:LINE", for errors about its content. Blank lines are passed over. UserError at
-// FILE:LINE when a line is not valid UTF-8, is no JSON, or no JSON object; at FILE when it cannot be
-// read or has no row.
+// Calls `row(object, place)` for each line of FILE ("-": standard input), members in the order of
+// the file; place is "FILE:LINE", for errors about its content. Blank lines are passed over.
+// UserError at FILE:LINE when a line is not valid UTF-8, is no JSON, or no JSON object; at FILE
+// when it cannot be read or has no row.
 using JsonRow = std::function<void(const nlohmann::ordered_json& object, const std::string& place)>;
 void read_json_lines(const std::string& file, const JsonRow& row);
 

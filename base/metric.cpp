@@ -54,7 +54,8 @@ constexpr MetricInfo kMetrics[] = {
     {"perf/rollout_tok_s", "tokens/s", false, "sampled tokens per second of sampling"},
     {"perf/train_tok_s", "tokens/s", false, "tokens of the updates per second of training"},
     {"perf/mfu", "", false,
-     "parameters x (6 x tokens trained on, prompts too, + 2 x tokens only compared) a second of training, over the peak "
+     "parameters x (6 x tokens trained on, prompts too, + 2 x tokens only compared) a second of "
+     "training, over the peak "
      "measured when the run began"},
     {"perf/memory_gb", "GB", false,
      "peak memory of the process, or of the device where there is one"},

@@ -18,15 +18,28 @@
 #include <vector>
 
 // Every function with an implementation per instruction set, by the name of its declaration.
-#define RETORT_CPU_FUNCTIONS(X)                                                                    \
-  X(gemm_pack)                                                                                     \
-  X(gemm_forward)                                                                                  \
-  X(gemm_backward_input)                                                                           \
-  X(gemm_backward_weight)                                                                          \
-  X(attention_forward)                                                                             \
-  X(attention_backward) X(rms_norm_forward) X(rms_norm_backward) X(rotary_apply) X(swiglu_forward) \
-      X(swiglu_backward) X(residual_add_forward) X(embedding_forward) X(embedding_backward)        \
-          X(head_row) X(head_forward) X(head_backward) X(adamw) X(sum_of_squares)
+// clang-format off
+#define RETORT_CPU_FUNCTIONS(X) \
+  X(gemm_pack) \
+  X(gemm_forward) \
+  X(gemm_backward_input) \
+  X(gemm_backward_weight) \
+  X(attention_forward) \
+  X(attention_backward) \
+  X(rms_norm_forward) \
+  X(rms_norm_backward) \
+  X(rotary_apply) \
+  X(swiglu_forward) \
+  X(swiglu_backward) \
+  X(residual_add_forward) \
+  X(embedding_forward) \
+  X(embedding_backward) \
+  X(head_row) \
+  X(head_forward) \
+  X(head_backward) \
+  X(adamw) \
+  X(sum_of_squares)
+// clang-format on
 
 namespace retort::kernels {
 

@@ -1,5 +1,6 @@
 #pragma once
-// How much arithmetic this machine can do: the bound of benches and of perf/mfu, measured in the process that reports it.
+// How much arithmetic this machine can do: the bound of benches and of perf/mfu, measured in the
+// process that reports it.
 #include <cstdint>
 
 namespace retort::kernels {
@@ -16,11 +17,11 @@ namespace avx512 {
 float fma_loop(int64_t steps);
 }  // namespace avx512
 
-// Operations a second (a fused multiply-add counts two), best of several, with the threads and the instruction set in
-// use. Takes some 50 ms.
+// Operations a second (a fused multiply-add counts two), best of several, with the threads and the
+// instruction set in use. Takes some 50 ms.
 double cpu_peak_flops();
-// The same of CUDA device `index` in bf16: a product of [4096, 8192] and [8192, 4096]. Defined in the half that
-// links LibTorch; throws MissingError in a build without CUDA.
+// The same of CUDA device `index` in bf16: a product of [4096, 8192] and [8192, 4096]. Defined in
+// the half that links LibTorch; throws MissingError in a build without CUDA.
 double cuda_peak_flops(int index);
 
 }  // namespace retort::kernels

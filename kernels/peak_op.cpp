@@ -1,6 +1,5 @@
-#include "kernels/peak.h"
-
 #include "base/error.h"
+#include "kernels/peak.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -16,8 +15,10 @@ double cuda_peak_flops([[maybe_unused]] int index) {
 #ifdef RETORT_CUDA
   constexpr int64_t kSide = 4096, kInner = 8192;  // 160 MiB in all
   constexpr int kProducts = 20;
-  const at::TensorOptions options = at::TensorOptions(at::kBFloat16).device(at::Device(at::kCUDA, static_cast<int8_t>(index)));
-  const at::Tensor left = at::ones({kSide, kInner}, options), right = at::ones({kInner, kSide}, options);
+  const at::TensorOptions options =
+      at::TensorOptions(at::kBFloat16).device(at::Device(at::kCUDA, static_cast<int8_t>(index)));
+  const at::Tensor left = at::ones({kSide, kInner}, options);
+  const at::Tensor right = at::ones({kInner, kSide}, options);
   at::Tensor product = at::empty({kSide, kSide}, options);
   double best = 1e30;
   // The first call chooses and loads the kernel; it is one of those the best is taken of.
@@ -25,11 +26,13 @@ double cuda_peak_flops([[maybe_unused]] int index) {
     const auto begin = std::chrono::steady_clock::now();
     for (int i = 0; i < kProducts; ++i) at::matmul_out(product, left, right);
     product[0][0].item();  // waits for the device
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    best = std::min(
+        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   }
   return 2.0 * kSide * kSide * kInner * kProducts / best;
 #else
-  throw MissingError("cuda", "this build has no CUDA half", "build where a driver answers, or with -DRETORT_CUDA=ON");
+  throw MissingError("cuda", "this build has no CUDA half",
+                     "build where a driver answers, or with -DRETORT_CUDA=ON");
 #endif
 }
 

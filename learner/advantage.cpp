@@ -1,9 +1,9 @@
 #include "learner/advantage.h"
 
-#include <algorithm>
-
 #include "base/exact_math.h"
 #include "base/registry.h"
+
+#include <algorithm>
 
 namespace retort {
 namespace {
@@ -44,7 +44,8 @@ AdvantageFunction find_advantage(const std::string& name) {
 }
 
 bool zero_variance(const std::vector<double>& rewards) {
-  return std::all_of(rewards.begin(), rewards.end(), [&](double reward) { return reward == rewards.front(); });
+  return std::all_of(rewards.begin(), rewards.end(),
+                     [&](double reward) { return reward == rewards.front(); });
 }
 
 double mean(const std::vector<double>& values) {

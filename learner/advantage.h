@@ -1,7 +1,8 @@
 #pragma once
 // Group-relative advantages: one table row and one function each.
-//   grpo     A_i = (r_i - mean) / (std + eps), std with ddof      (DeepSeekMath 2402.03300; R1 2501.12948 eq. 3)
-//   dr_grpo  A_i = r_i - mean                                      (2503.20783; V3.2 2512.02556)
+//   grpo     A_i = (r_i - mean) / (std + eps), std with ddof      (DeepSeekMath 2402.03300; R1
+//   2501.12948 eq. 3) dr_grpo  A_i = r_i - mean                                      (2503.20783;
+//   V3.2 2512.02556)
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -14,8 +15,10 @@ struct AdvantageSettings {
   double eps = 1e-6;
 };
 
-// rewards [G] of the samples that count, G >= 1 -> advantages [G]. Sums run in order of the slots, in double.
-using AdvantageFunction = std::function<std::vector<double>(const std::vector<double>&, const AdvantageSettings&)>;
+// rewards [G] of the samples that count, G >= 1 -> advantages [G]. Sums run in order of the slots,
+// in double.
+using AdvantageFunction =
+    std::function<std::vector<double>(const std::vector<double>&, const AdvantageSettings&)>;
 
 // UserError "[learner.advantage]" for an unknown name.
 AdvantageFunction find_advantage(const std::string& name);

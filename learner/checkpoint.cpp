@@ -1,20 +1,20 @@
 #include "learner/checkpoint.h"
 
+#include "base/check.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "policy/checkpoint/safetensors.h"
+#include "policy/hf_model.h"
+
 #include <ATen/core/grad_mode.h>
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <filesystem>
-#include <nlohmann/json.hpp>
-
-#include "base/check.h"
-#include "base/error.h"
-#include "base/file.h"
-#include "policy/checkpoint/safetensors.h"
-#include "policy/hf_model.h"
 
 namespace retort {
 namespace {
@@ -42,14 +42,15 @@ void write_trainer(const fs::path& dir, Optimizer& optimizer, const TrainerState
   std::vector<TensorSource> sources;
   optimizer.for_each_state([&](const std::string& name, at::Tensor& tensor) {
     alive.push_back(tensor.cpu().contiguous());
-    sources.push_back(from_f32(name, tensor.sizes().vec(), Dtype::kF32, alive.back().data_ptr<float>()));
+    sources.push_back(
+        from_f32(name, tensor.sizes().vec(), Dtype::kF32, alive.back().data_ptr<float>()));
   });
   write_safetensors((dir / "state.safetensors").string(), std::move(sources));
   nlohmann::ordered_json json = {{"format", 1},
-                                       {"step", state.step},
-                                       {"updates", state.updates},
-                                       {"task_cursor", state.task_cursor},
-                                       {"time_s", state.time_s}};
+                                 {"step", state.step},
+                                 {"updates", state.updates},
+                                 {"task_cursor", state.task_cursor},
+                                 {"time_s", state.time_s}};
   if (state.best_value) json["best_value"] = *state.best_value;
   write_file_atomic((dir / "state.json").string(), json.dump(1) + "\n");
 }
@@ -60,8 +61,8 @@ std::string checkpoint_dir(const std::string& run_dir, int64_t step) {
   return (checkpoints_of(run_dir) / ("step_" + std::to_string(step))).string();
 }
 
-void save_checkpoint(const std::string& run_dir, const Policy& policy, Optimizer& optimizer, const TrainerState& state,
-                     const std::string& source_dir) {
+void save_checkpoint(const std::string& run_dir, const Policy& policy, Optimizer& optimizer,
+                     const TrainerState& state, const std::string& source_dir) {
   at::NoGradGuard no_grad;
   const fs::path final_dir = checkpoint_dir(run_dir, state.step);
   const fs::path partial = final_dir.string() + ".partial";
@@ -70,7 +71,8 @@ void save_checkpoint(const std::string& run_dir, const Policy& policy, Optimizer
   fs::create_directories(partial);
   write_hf_model(partial.string(), masters_on_cpu(policy, optimizer), source_dir);
   write_trainer(partial / "trainer", optimizer, state);
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(partial)) sync_path(entry.path().string());
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(partial))
+    sync_path(entry.path().string());
   sync_path(partial.string());
   fs::remove_all(final_dir);  // an incomplete one of an earlier attempt
   fs::rename(partial, final_dir);
@@ -86,7 +88,8 @@ std::vector<int64_t> checkpoint_steps(const std::string& run_dir) {
     int64_t step = 0;
     const char* begin = name.c_str() + std::min<size_t>(5, name.size());
     const auto [end, error] = std::from_chars(begin, name.c_str() + name.size(), step);
-    if (name.starts_with("step_") && error == std::errc() && *end == '\0' && fs::exists(entry.path() / "complete"))
+    if (name.starts_with("step_") && error == std::errc() && *end == '\0' &&
+        fs::exists(entry.path() / "complete"))
       steps.push_back(step);
   }
   std::sort(steps.begin(), steps.end());
@@ -100,8 +103,10 @@ TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimi
   optimizer.for_each_state([&](const std::string& name, at::Tensor& tensor) {
     const TensorView& view = file.at(name);
     if (view.shape != tensor.sizes().vec())
-      throw UserError(file.path() + ": tensor '" + name + "'", "has shape " + shape_text(view.shape) + ", the model " + shape_text(tensor.sizes().vec()),
-                      "resume with the model the run was started with");
+      throw UserError(
+          file.path() + ": tensor '" + name + "'",
+          "has shape " + shape_text(view.shape) + ", the model " + shape_text(tensor.sizes().vec()),
+          "resume with the model the run was started with");
     at::Tensor host = tensor.is_cpu() ? tensor : tensor.cpu();
     load_f32(file.path(), view, host.data_ptr<float>());
     if (!tensor.is_cpu()) tensor.copy_(host);
@@ -111,7 +116,8 @@ TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimi
   const nlohmann::json json = nlohmann::json::parse(read_file(path), nullptr, false);
   const auto number = [&](const char* key) {
     if (!json.is_object() || !json.contains(key) || !json[key].is_number())
-      throw UserError(path, std::string("no number '") + key + "'", "resume from an older checkpoint: remove this one");
+      throw UserError(path, std::string("no number '") + key + "'",
+                      "resume from an older checkpoint: remove this one");
     return json[key];
   };
   TrainerState state;
@@ -125,7 +131,8 @@ TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimi
 }
 
 void link_best(const std::string& run_dir, int64_t step) {
-  const fs::path link = checkpoints_of(run_dir) / "best", beside = checkpoints_of(run_dir) / "best.partial";
+  const fs::path link = checkpoints_of(run_dir) / "best",
+                 beside = checkpoints_of(run_dir) / "best.partial";
   fs::remove(beside);
   fs::create_directory_symlink("step_" + std::to_string(step), beside);
   fs::rename(beside, link);

@@ -1,17 +1,19 @@
 #pragma once
-// Checkpoints of a run: checkpoints/step_N/ is a Hugging Face directory with trainer/ beside the weights.
+// Checkpoints of a run: checkpoints/step_N/ is a Hugging Face directory with trainer/ beside the
+// weights.
 //
 //   step_N/{config.json, model.safetensors, tokenizer…, generation_config.json}
 //   step_N/trainer/state.safetensors   fp32 masters, AdamW's moments
 //   step_N/trainer/state.json          step, updates, task cursor, row offsets
 //   step_N/complete                    written last
-// Written as step_N.partial, synced, renamed, then `complete`: a directory without it is no checkpoint.
+// Written as step_N.partial, synced, renamed, then `complete`: a directory without it is no
+// checkpoint.
+#include "learner/optimizer.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "learner/optimizer.h"
 
 namespace retort {
 
@@ -20,18 +22,20 @@ struct TrainerState {
   int64_t updates = 0;       // AdamW's t
   uint64_t task_cursor = 0;  // tasks/curriculum.h
   double time_s = 0;         // training seconds so far, evaluation excluded
-  std::optional<double> best_value;  // of train.best_metric, of the checkpoint that checkpoints/best points to
+  std::optional<double>
+      best_value;  // of train.best_metric, of the checkpoint that checkpoints/best points to
 };
 
 // Writes checkpoints/step_N of `run_dir` for state.step. `source_dir` gives the tokenizer's files.
-void save_checkpoint(const std::string& run_dir, const Policy& policy, Optimizer& optimizer, const TrainerState& state,
-                     const std::string& source_dir);
+void save_checkpoint(const std::string& run_dir, const Policy& policy, Optimizer& optimizer,
+                     const TrainerState& state, const std::string& source_dir);
 
 // Steps of the complete checkpoints of a run, ascending.
 std::vector<int64_t> checkpoint_steps(const std::string& run_dir);
 std::string checkpoint_dir(const std::string& run_dir, int64_t step);
 
-// Reads trainer/ of a checkpoint into the optimiser (and so the policy). UserError when it does not fit the model.
+// Reads trainer/ of a checkpoint into the optimiser (and so the policy). UserError when it does not
+// fit the model.
 TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimizer);
 
 // Removes all but the newest `keep_last`, the one checkpoints/best points to, and partial ones.

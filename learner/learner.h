@@ -1,21 +1,22 @@
 #pragma once
-// Learner: one GRPO step on scored groups (DeepSeekMath 2402.03300, R1 2501.12948; clip-higher and token-mean as in
-// DAPO 2503.14476).
+// Learner: one GRPO step on scored groups (DeepSeekMath 2402.03300, R1 2501.12948; clip-higher and
+// token-mean as in DAPO 2503.14476).
 //
-//   advantages -> drop groups -> shuffle, deal whole groups to updates -> for each: forward, loss, backward, AdamW
+//   advantages -> drop groups -> shuffle, deal whole groups to updates -> for each: forward, loss,
+//   backward, AdamW
 //
-// Bits: the kept groups are permuted by Philox (purpose shuffle, counter (step, ·)), dealt round-robin into
-// min(updates_per_step, groups) updates; one normaliser an update; micro-batches change no bit.
-// Threads: one caller.
-#include <optional>
-#include <vector>
-
+// Bits: the kept groups are permuted by Philox (purpose shuffle, counter (step, ·)), dealt
+// round-robin into min(updates_per_step, groups) updates; one normaliser an update; micro-batches
+// change no bit. Threads: one caller.
 #include "learner/config.h"
 #include "learner/mismatch.h"
 #include "learner/optimizer.h"
 #include "learner/packed_forward.h"
 #include "learner/schedule.h"
 #include "learner/scored_group.h"
+
+#include <optional>
+#include <vector>
 
 namespace retort {
 
@@ -46,12 +47,14 @@ class Learner {
   // The policy and the optimiser must outlive the learner.
   Learner(Policy& policy, Optimizer& optimizer, LearnerSettings settings);
 
-  // `step` from 1; samples of Version step - 1 are compared with this forward. The caller acts on the mismatch.
+  // `step` from 1; samples of Version step - 1 are compared with this forward. The caller acts on
+  // the mismatch.
   LearnerStep step(int64_t step, const std::vector<ScoredGroup>& groups);
 
  private:
   Batch make_batch(const std::vector<const ScoredGroup*>& groups) const;
-  void check_every_token(const std::vector<ScoredGroup>& groups, uint32_t version, LearnerStep& totals);
+  void check_every_token(const std::vector<ScoredGroup>& groups, uint32_t version,
+                         LearnerStep& totals);
   // One update; false when the batch has no token to learn from.
   bool update(const Batch& batch, double lr, uint32_t version, bool compare, LearnerStep& totals);
 

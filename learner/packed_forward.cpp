@@ -20,7 +20,8 @@ PackedResult PackedForward::run(std::span<const TrainingSequence> sequences, dou
   std::vector<int64_t> kept_begin;
   int64_t offset = 0;
   for (const TrainingSequence& sequence : sequences) {
-    RT_CHECK_GE(sequence.tokens.size(), size_t{2}) << "a training sequence needs a prompt and a completion";
+    RT_CHECK_GE(sequence.tokens.size(), size_t{2})
+        << "a training sequence needs a prompt and a completion";
     fed.emplace_back(sequence.tokens.begin(), sequence.tokens.end() - 1);
     for (const int32_t position : sequence.loss_positions) {
       rows.push_back(offset + position - 1);

@@ -1,9 +1,9 @@
 #pragma once
 // ScoredGroup: what the learner is given of one task.
-#include <vector>
-
 #include "base/record/sample.h"
 #include "base/record/verdict.h"
+
+#include <vector>
 
 namespace retort {
 

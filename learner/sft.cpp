@@ -5,11 +5,13 @@
 
 namespace retort {
 
-TrainingSequence sft_sequence(const std::vector<int32_t>& prompt, const std::vector<int32_t>& completion) {
+TrainingSequence sft_sequence(const std::vector<int32_t>& prompt,
+                              const std::vector<int32_t>& completion) {
   TrainingSequence sequence;
   sequence.tokens = prompt;
   sequence.tokens.insert(sequence.tokens.end(), completion.begin(), completion.end());
-  for (size_t t = prompt.size(); t < sequence.tokens.size(); ++t) sequence.loss_positions.push_back(static_cast<int32_t>(t));
+  for (size_t t = prompt.size(); t < sequence.tokens.size(); ++t)
+    sequence.loss_positions.push_back(static_cast<int32_t>(t));
   return sequence;
 }
 
@@ -23,7 +25,8 @@ SftStep SftTrainer::step(const Batch& batch, double lr) {
     backward(result.head.logp_T, dlogp);
     optimizer_.collect_gradients();
   }
-  return {sums.loss / static_cast<double>(sums.tokens), optimizer_.update(lr).grad_norm, sums.tokens};
+  return {sums.loss / static_cast<double>(sums.tokens), optimizer_.update(lr).grad_norm,
+          sums.tokens};
 }
 
 }  // namespace retort

@@ -1,5 +1,6 @@
 #pragma once
-// Supervised fine-tuning: negative log-likelihood of completion tokens, one optimiser update a batch.
+// Supervised fine-tuning: negative log-likelihood of completion tokens, one optimiser update a
+// batch.
 #include "learner/batch.h"
 #include "learner/optimizer.h"
 #include "learner/packed_forward.h"
@@ -26,7 +27,9 @@ class SftTrainer {
   int64_t micro_batch_tokens_;
 };
 
-// prompt ids, completion ids (the end of text appended by the caller) -> a sequence with loss on the completion.
-TrainingSequence sft_sequence(const std::vector<int32_t>& prompt, const std::vector<int32_t>& completion);
+// prompt ids, completion ids (the end of text appended by the caller) -> a sequence with loss on
+// the completion.
+TrainingSequence sft_sequence(const std::vector<int32_t>& prompt,
+                              const std::vector<int32_t>& completion);
 
 }  // namespace retort

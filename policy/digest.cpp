@@ -10,7 +10,9 @@ struct WeightsDigest::State {
   ~State() { XXH3_freeState(xxh); }
 };
 
-WeightsDigest::WeightsDigest() : state_(std::make_unique<State>()) { XXH3_128bits_reset(state_->xxh); }
+WeightsDigest::WeightsDigest() : state_(std::make_unique<State>()) {
+  XXH3_128bits_reset(state_->xxh);
+}
 WeightsDigest::~WeightsDigest() = default;
 
 void WeightsDigest::add(const TensorEntry& entry, const void* bytes, size_t count) {

@@ -1,10 +1,11 @@
 #pragma once
-// XXH3-128 over tensors: name, dtype, shape, bytes, in the order they are added (design: sorted by name).
+// XXH3-128 over tensors: name, dtype, shape, bytes, in the order they are added (design: sorted by
+// name).
+#include "base/record/version.h"
+
 #include <cstddef>
 #include <memory>
 #include <string>
-
-#include "base/record/version.h"
 
 namespace retort {
 

@@ -1,10 +1,5 @@
 #include "policy/hf_model.h"
 
-#include <ATen/core/grad_mode.h>
-
-#include <algorithm>
-#include <filesystem>
-
 #include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -13,20 +8,32 @@
 #include "policy/checkpoint/model_config.h"
 #include "policy/digest.h"
 
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <filesystem>
+
 namespace retort {
 namespace {
 
 namespace fs = std::filesystem;
 
 // What belongs to a tokenizer in a Hugging Face directory.
-constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                                           "chat_template.jinja", "added_tokens.json", "vocab.json", "merges.txt"};
+constexpr const char* kTokenizerFiles[] = {
+    "tokenizer.json",      "tokenizer_config.json", "special_tokens_map.json",
+    "chat_template.jinja", "added_tokens.json",     "vocab.json",
+    "merges.txt"};
 
 // The slice's rows as a tensor of the slice's shape.
-at::Tensor rows_of(const HfSlice& slice) { return slice.parameter->value.narrow(0, slice.row, slice.rows); }
+at::Tensor rows_of(const HfSlice& slice) {
+  return slice.parameter->value.narrow(0, slice.row, slice.rows);
+}
 
-// Numerics descriptor: what a peer must share for equal bits. The last word is the kernel contract's revision.
-std::string numerics_of(const at::Tensor& value) { return value.is_cuda() ? "cuda bf16 r1" : "cpu fp32 r1"; }
+// Numerics descriptor: what a peer must share for equal bits. The last word is the kernel
+// contract's revision.
+std::string numerics_of(const at::Tensor& value) {
+  return value.is_cuda() ? "cuda bf16 r1" : "cpu fp32 r1";
+}
 
 bool is_model_dir(const fs::path& path) { return fs::exists(path / "config.json"); }
 
@@ -34,7 +41,9 @@ bool is_model_dir(const fs::path& path) { return fs::exists(path / "config.json"
 
 std::string resolve_model_dir(const std::string& path, const std::string& place) {
   const fs::path dir(path);
-  if (!fs::exists(dir)) throw UserError(place, "'" + path + "' does not exist", "give a Hugging Face directory, a checkpoint or a run");
+  if (!fs::exists(dir))
+    throw UserError(place, "'" + path + "' does not exist",
+                    "give a Hugging Face directory, a checkpoint or a run");
   if (is_model_dir(dir)) return path;
   const fs::path checkpoints = dir / "checkpoints";
   if (is_model_dir(checkpoints / "best")) return (checkpoints / "best").string();
@@ -61,7 +70,9 @@ Weights load_weights(const std::string& dir) {
   config.tie_word_embeddings = head.tied;
   Weights weights = allocate_weights(config);
   for (const HfSlice& slice : hf_slices(weights)) {
-    const std::string& name = slice.name == kEmbeddingName ? head.embedding : slice.name == kHeadName ? head.head : slice.name;
+    const std::string& name = slice.name == kEmbeddingName ? head.embedding
+                              : slice.name == kHeadName    ? head.head
+                                                           : slice.name;
     file.load_f32(name, slice.shape, rows_of(slice).data_ptr<float>());
   }
   return weights;
@@ -74,7 +85,8 @@ void write_hf_model(const std::string& dir, const Weights& weights, const std::s
   for (const HfSlice& slice : hf_slices(weights)) {
     RT_CHECK(slice.parameter->value.is_cpu()) << "masters are written, not roundings";
     alive.push_back(rows_of(slice));
-    sources.push_back(from_f32(slice.name, slice.shape, Dtype::kF32, alive.back().data_ptr<float>()));
+    sources.push_back(
+        from_f32(slice.name, slice.shape, Dtype::kF32, alive.back().data_ptr<float>()));
   }
   write_safetensors((fs::path(dir) / "model.safetensors").string(), std::move(sources));
   ModelConfig config = weights.config;
@@ -83,20 +95,23 @@ void write_hf_model(const std::string& dir, const Weights& weights, const std::s
   write_file_atomic((fs::path(dir) / "generation_config.json").string(), config.generation_json());
   for (const char* name : kTokenizerFiles)
     if (fs::exists(fs::path(source_dir) / name))
-      fs::copy_file(fs::path(source_dir) / name, fs::path(dir) / name, fs::copy_options::overwrite_existing);
+      fs::copy_file(fs::path(source_dir) / name, fs::path(dir) / name,
+                    fs::copy_options::overwrite_existing);
 }
 
 Version make_version(const Weights& weights, uint32_t number) {
   at::NoGradGuard no_grad;
   std::vector<HfSlice> slices = hf_slices(weights);
-  std::sort(slices.begin(), slices.end(), [](const HfSlice& a, const HfSlice& b) { return a.name < b.name; });
+  std::sort(slices.begin(), slices.end(),
+            [](const HfSlice& a, const HfSlice& b) { return a.name < b.name; });
   Version version;
   version.number = number;
   version.numerics = numerics_of(weights.embedding.value);
   WeightsDigest digest;
   for (const HfSlice& slice : slices) {
     const at::Tensor rows = rows_of(slice).cpu().contiguous();
-    TensorEntry entry{slice.name, rows.scalar_type() == at::kBFloat16 ? "BF16" : "F32", slice.shape};
+    TensorEntry entry{slice.name, rows.scalar_type() == at::kBFloat16 ? "BF16" : "F32",
+                      slice.shape};
     digest.add(entry, rows.data_ptr(), rows.nbytes());
     version.tensors.push_back(std::move(entry));
   }

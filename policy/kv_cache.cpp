@@ -15,13 +15,15 @@ KvCache make_kv_cache(const Weights& weights, int64_t pages) {
   KvCache cache;
   cache.pages = pages;
   for (size_t l = 0; l < weights.layers.size(); ++l)
-    cache.layers.push_back(kernels::make_layer_pages(dims_of(weights.config), pages, weights.embedding.value));
+    cache.layers.push_back(
+        kernels::make_layer_pages(dims_of(weights.config), pages, weights.embedding.value));
   return cache;
 }
 
 int64_t kv_page_bytes(const Weights& weights) {
   const int64_t element = static_cast<int64_t>(weights.embedding.value.element_size());
-  return 2 * kernels::page_floats(dims_of(weights.config)) * element * static_cast<int64_t>(weights.layers.size());
+  return 2 * kernels::page_floats(dims_of(weights.config)) * element *
+         static_cast<int64_t>(weights.layers.size());
 }
 
 void KvCache::copy_pages(const std::vector<std::pair<int32_t, int32_t>>& from_to) {
@@ -32,7 +34,8 @@ void KvCache::copy_pages(const std::vector<std::pair<int32_t, int32_t>>& from_to
     to.push_back(target);
   }
   const auto index = [&](std::vector<int64_t>& values) {
-    return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kLong).to(layers.front().k.device());
+    return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kLong)
+        .to(layers.front().k.device());
   };
   const at::Tensor source = index(from).clone(), target = index(to).clone();
   for (kernels::LayerPages& layer : layers)

@@ -1,11 +1,12 @@
 #pragma once
-// KvCache: the pages of every layer. A page holds kPageTokens positions of one sequence; which sequence owns which
-// page is the caller's affair (rollout/block_pool.h, or one after the other in training).
-#include <utility>
-#include <vector>
-
+// KvCache: the pages of every layer. A page holds kPageTokens positions of one sequence; which
+// sequence owns which page is the caller's affair (rollout/block_pool.h, or one after the other in
+// training).
 #include "kernels/attention/attention_op.h"
 #include "policy/weights.h"
+
+#include <utility>
+#include <vector>
 
 namespace retort {
 

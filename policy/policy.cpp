@@ -1,13 +1,5 @@
 #include "policy/policy.h"
 
-#include <ATen/Context.h>
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/from_blob.h>
-
-#include <algorithm>
-#include <bit>
-#include <utility>
-
 #include "base/check.h"
 #include "base/error.h"
 #include "kernels/embedding/embedding.h"
@@ -20,20 +12,33 @@
 #include "kernels/swiglu/swiglu.h"
 #include "policy/checkpoint/rotary_table.h"
 
+#include <ATen/Context.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
 namespace retort {
 namespace {
 
 // A tensor of its own holding `values`, on `device`.
 template <class T>
 at::Tensor tensor_of(const std::vector<T>& values, at::ScalarType type, const at::Device& device) {
-  return at::from_blob(const_cast<T*>(values.data()), {static_cast<int64_t>(values.size())}, type).clone().to(device);
+  return at::from_blob(const_cast<T*>(values.data()), {static_cast<int64_t>(values.size())}, type)
+      .clone()
+      .to(device);
 }
 
-const Parameter* optional(const Parameter& parameter) { return parameter.value.defined() ? &parameter : nullptr; }
+const Parameter* optional(const Parameter& parameter) {
+  return parameter.value.defined() ? &parameter : nullptr;
+}
 
 }  // namespace
 
-void RaggedTokens::add_run(const int32_t* run_ids, int64_t count, int32_t position, std::vector<int32_t> run_pages) {
+void RaggedTokens::add_run(const int32_t* run_ids, int64_t count, int32_t position,
+                           std::vector<int32_t> run_pages) {
   RT_CHECK_GT(count, 0);
   ids.insert(ids.end(), run_ids, run_ids + count);
   run_begin.push_back(static_cast<int32_t>(ids.size()));
@@ -61,9 +66,12 @@ void Policy::grow_rotary_table(int64_t positions) const {
   RT_CHECK_LE(positions, max_positions()) << "a token's position leaves the model's rotary table";
   const ModelConfig& config = weights_.config;
   const at::Device device = weights_.embedding.value.device();
-  const int64_t rounded = std::min(max_positions(), std::max<int64_t>(512, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(positions)))));
-  const RotaryTable table =
-      make_rotary_table(rotary_frequencies(config.rotary, config.head_dim, config.max_position_embeddings), rounded);
+  const int64_t rounded =
+      std::min(max_positions(),
+               std::max<int64_t>(
+                   512, static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(positions)))));
+  const RotaryTable table = make_rotary_table(
+      rotary_frequencies(config.rotary, config.head_dim, config.max_position_embeddings), rounded);
   cos_PC_ = tensor_of(table.cos_PC, at::kFloat, device).view({rounded, table.half_dim});
   sin_PC_ = tensor_of(table.sin_PC, at::kFloat, device).view({rounded, table.half_dim});
 }
@@ -91,7 +99,9 @@ at::Tensor Policy::hidden(const RaggedTokens& tokens, KvCache& cache) const {
   }
   grow_rotary_table(last_position + 1);
   std::vector<int32_t> page_table(static_cast<size_t>(S) * max_pages, 0);
-  for (int64_t s = 0; s < S; ++s) std::copy(tokens.pages[s].begin(), tokens.pages[s].end(), page_table.begin() + s * static_cast<int64_t>(max_pages));
+  for (int64_t s = 0; s < S; ++s)
+    std::copy(tokens.pages[s].begin(), tokens.pages[s].end(),
+              page_table.begin() + s * static_cast<int64_t>(max_pages));
   runs.run_begin = tensor_of(tokens.run_begin, at::kInt, cpu);
   runs.first_position = tensor_of(tokens.first_position, at::kInt, cpu);
   runs.page_table = tensor_of(page_table, at::kInt, cpu).view({S, static_cast<int64_t>(max_pages)});
@@ -104,7 +114,8 @@ at::Tensor Policy::hidden(const RaggedTokens& tokens, KvCache& cache) const {
     const LayerWeights& layer = weights_.layers[l];
     const at::Tensor normed_TD = kernels::rms_norm(x_TD, layer.input_norm, config.rms_norm_eps);
     const at::Tensor qkv = kernels::linear(normed_TD, layer.qkv, optional(layer.qkv_bias));
-    const std::vector<at::Tensor> parts = qkv.view({T, N + 2 * KV, H}).split_with_sizes({N, KV, KV}, 1);
+    const std::vector<at::Tensor> parts =
+        qkv.view({T, N + 2 * KV, H}).split_with_sizes({N, KV, KV}, 1);
     at::Tensor q_TNH = parts[0].contiguous(), k_TKH = parts[1].contiguous();
     const at::Tensor v_TKH = parts[2].contiguous();
     if (config.qk_norm()) {
@@ -114,11 +125,14 @@ at::Tensor Policy::hidden(const RaggedTokens& tokens, KvCache& cache) const {
     q_TNH = kernels::rotary(q_TNH, positions_T, cos_PC_, sin_PC_);
     k_TKH = kernels::rotary(k_TKH, positions_T, cos_PC_, sin_PC_);
     const at::Tensor o_TNH = kernels::attention(q_TNH, k_TKH, v_TKH, runs, dims, cache.layers[l]);
-    const at::Tensor attended_TD = kernels::linear(o_TNH.reshape({T, N * H}), layer.attention_out, optional(layer.attention_out_bias));
+    const at::Tensor attended_TD = kernels::linear(o_TNH.reshape({T, N * H}), layer.attention_out,
+                                                   optional(layer.attention_out_bias));
     x_TD = kernels::residual_add(x_TD, attended_TD);
     const at::Tensor fed_TD = kernels::rms_norm(x_TD, layer.post_norm, config.rms_norm_eps);
-    const at::Tensor inner_TF = kernels::swiglu(kernels::linear(fed_TD, layer.gate_up, optional(layer.gate_up_bias)));
-    x_TD = kernels::residual_add(x_TD, kernels::linear(inner_TF, layer.down, optional(layer.down_bias)));
+    const at::Tensor inner_TF =
+        kernels::swiglu(kernels::linear(fed_TD, layer.gate_up, optional(layer.gate_up_bias)));
+    x_TD = kernels::residual_add(x_TD,
+                                 kernels::linear(inner_TF, layer.down, optional(layer.down_bias)));
   }
   return kernels::rms_norm(x_TD, weights_.final_norm, config.rms_norm_eps);
 }
@@ -127,13 +141,18 @@ at::Tensor Policy::select(const at::Tensor& hidden_TD, const std::vector<int64_t
   return kernels::select_rows(hidden_TD, tensor_of(rows, at::kLong, hidden_TD.device()));
 }
 
-at::Tensor Policy::logits(const at::Tensor& hidden_RD) const { return kernels::head_logits(hidden_RD, weights_.head); }
+at::Tensor Policy::logits(const at::Tensor& hidden_RD) const {
+  return kernels::head_logits(hidden_RD, weights_.head);
+}
 
-kernels::HeadResult Policy::logprob(const at::Tensor& hidden_RD, const std::vector<int32_t>& targets, double temperature,
-                                    const std::vector<int32_t>& kept_ids, const std::vector<int64_t>& kept_begin) const {
+kernels::HeadResult Policy::logprob(const at::Tensor& hidden_RD,
+                                    const std::vector<int32_t>& targets, double temperature,
+                                    const std::vector<int32_t>& kept_ids,
+                                    const std::vector<int64_t>& kept_begin) const {
   const at::Device device = hidden_RD.device(), cpu(at::kCPU);
   const bool kept = !kept_begin.empty();
-  return kernels::head_logprob(hidden_RD, weights_.head, tensor_of(targets, at::kInt, device), temperature,
+  return kernels::head_logprob(hidden_RD, weights_.head, tensor_of(targets, at::kInt, device),
+                               temperature,
                                kept ? tensor_of(kept_ids, at::kInt, cpu) : at::Tensor(),
                                kept ? tensor_of(kept_begin, at::kLong, cpu) : at::Tensor());
 }
@@ -143,7 +162,8 @@ std::string resolve_device(const std::string& device, const std::string& place) 
     throw UserError(place, "got '" + device + "'", "set it to \"auto\", \"cpu\" or \"cuda\"");
   const bool gpu = at::hasCUDA() && at::globalContext().hasCUDA();
   if (device == "cuda" && !gpu)
-    throw MissingError(place, "\"cuda\" asked for, but LibTorch sees no GPU", "install an NVIDIA driver, or set it to \"cpu\"");
+    throw MissingError(place, "\"cuda\" asked for, but LibTorch sees no GPU",
+                       "install an NVIDIA driver, or set it to \"cpu\"");
   return device == "auto" ? (gpu ? "cuda" : "cpu") : device;
 }
 

@@ -1,12 +1,12 @@
 #include "policy/weights.h"
 
-#include <ATen/ops/empty.h>
-
-#include <cmath>
-
 #include "base/check.h"
 #include "base/exact_math.h"
 #include "base/philox.h"
+
+#include <ATen/ops/empty.h>
+
+#include <cmath>
 
 namespace retort {
 namespace {
@@ -25,9 +25,10 @@ void visit_all(WeightsType& weights, const Visit& visit) {
   };
   defined(weights.embedding);
   for (auto& layer : weights.layers)
-    for (auto* parameter : {&layer.input_norm, &layer.qkv, &layer.qkv_bias, &layer.q_norm, &layer.k_norm,
-                            &layer.attention_out, &layer.attention_out_bias, &layer.post_norm, &layer.gate_up,
-                            &layer.gate_up_bias, &layer.down, &layer.down_bias})
+    for (auto* parameter :
+         {&layer.input_norm, &layer.qkv, &layer.qkv_bias, &layer.q_norm, &layer.k_norm,
+          &layer.attention_out, &layer.attention_out_bias, &layer.post_norm, &layer.gate_up,
+          &layer.gate_up_bias, &layer.down, &layer.down_bias})
       defined(*parameter);
   defined(weights.final_norm);
   if (!weights.config.tie_word_embeddings) defined(weights.head);
@@ -36,7 +37,9 @@ void visit_all(WeightsType& weights, const Visit& visit) {
 }  // namespace
 
 void Weights::for_each(const std::function<void(Parameter&)>& visit) { visit_all(*this, visit); }
-void Weights::for_each(const std::function<void(const Parameter&)>& visit) const { visit_all(*this, visit); }
+void Weights::for_each(const std::function<void(const Parameter&)>& visit) const {
+  visit_all(*this, visit);
+}
 
 int64_t Weights::parameter_count() const {
   int64_t count = 0;
@@ -92,7 +95,8 @@ std::vector<HfSlice> hf_slices(const Weights& weights) {
   const int64_t F = config.intermediate_size, H = config.head_dim;
   const int64_t q_rows = config.heads * H, kv_rows = config.kv_heads * H;
   std::vector<HfSlice> slices;
-  const auto rows = [&](const std::string& name, const Parameter& parameter, int64_t row, int64_t count) {
+  const auto rows = [&](const std::string& name, const Parameter& parameter, int64_t row,
+                        int64_t count) {
     if (!parameter.value.defined()) return;
     std::vector<int64_t> shape = parameter.value.sizes().vec();
     shape[0] = count;
@@ -106,7 +110,8 @@ std::vector<HfSlice> hf_slices(const Weights& weights) {
     const LayerWeights& layer = weights.layers[l];
     const std::string p = "model.layers." + std::to_string(l) + ".";
     whole(p + "input_layernorm.weight", layer.input_norm);
-    for (const auto& [suffix, qkv] : {std::pair{".weight", &layer.qkv}, std::pair{".bias", &layer.qkv_bias}}) {
+    for (const auto& [suffix, qkv] :
+         {std::pair{".weight", &layer.qkv}, std::pair{".bias", &layer.qkv_bias}}) {
       rows(p + "self_attn.q_proj" + suffix, *qkv, 0, q_rows);
       rows(p + "self_attn.k_proj" + suffix, *qkv, q_rows, kv_rows);
       rows(p + "self_attn.v_proj" + suffix, *qkv, q_rows + kv_rows, kv_rows);
@@ -116,7 +121,8 @@ std::vector<HfSlice> hf_slices(const Weights& weights) {
     whole(p + "self_attn.o_proj.weight", layer.attention_out);
     whole(p + "self_attn.o_proj.bias", layer.attention_out_bias);
     whole(p + "post_attention_layernorm.weight", layer.post_norm);
-    for (const auto& [suffix, gate_up] : {std::pair{".weight", &layer.gate_up}, std::pair{".bias", &layer.gate_up_bias}}) {
+    for (const auto& [suffix, gate_up] :
+         {std::pair{".weight", &layer.gate_up}, std::pair{".bias", &layer.gate_up_bias}}) {
       rows(p + "mlp.gate_proj" + suffix, *gate_up, 0, F);
       rows(p + "mlp.up_proj" + suffix, *gate_up, F, F);
     }
@@ -141,10 +147,12 @@ void initialise_weights(Weights& weights, uint32_t seed) {
     } else {
       const double fan_in = static_cast<double>(parameter.value.size(1));
       double deviation = 1.0 / exact::sqrt(fan_in);
-      if (parameter.name.ends_with("attention_out") || parameter.name.ends_with("down")) deviation /= residual;
+      if (parameter.name.ends_with("attention_out") || parameter.name.ends_with("down"))
+        deviation /= residual;
       if (parameter.name == "embedding" || parameter.name == "head") deviation = 0.02;
       PhiloxStream stream(key, index, 0, 0);
-      for (int64_t i = 0; i < count; ++i) value[i] = static_cast<float>(stream.normal() * deviation);
+      for (int64_t i = 0; i < count; ++i)
+        value[i] = static_cast<float>(stream.normal() * deviation);
     }
     ++index;
   });

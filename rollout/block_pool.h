@@ -1,8 +1,10 @@
 #pragma once
-// BlockPool: which cache pages are free, and how many sequences read each. Threads: the engine's only.
+// BlockPool: which cache pages are free, and how many sequences read each. Threads: the engine's
+// only.
 //
-// Invariants: a page is free (0 readers) or held (>= 1); the lowest free page is given out first, so page numbers are
-// a function of the requests alone (they reach no result either way: the contract of one forward).
+// Invariants: a page is free (0 readers) or held (>= 1); the lowest free page is given out first,
+// so page numbers are a function of the requests alone (they reach no result either way: the
+// contract of one forward).
 #include <cstdint>
 #include <optional>
 #include <queue>

@@ -1,14 +1,14 @@
 #include "rollout/engine.h"
 
+#include "base/check.h"
+#include "base/error.h"
+
 #include <ATen/core/grad_mode.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
-
-#include "base/check.h"
-#include "base/error.h"
 
 namespace retort {
 namespace {
@@ -51,8 +51,9 @@ void Engine::submit(const GroupRequest& request) {
   const int64_t length = static_cast<int64_t>(request.prompt.size()) + settings_.max_new_tokens;
   if (length > policy_.config().max_position_embeddings)
     throw UserError(settings_.length_setting,
-                    "a prompt of " + std::to_string(request.prompt.size()) + " tokens and " + std::to_string(settings_.max_new_tokens) +
-                        " new ones exceed the model's " + std::to_string(policy_.config().max_position_embeddings) + " positions",
+                    "a prompt of " + std::to_string(request.prompt.size()) + " tokens and " +
+                        std::to_string(settings_.max_new_tokens) + " new ones exceed the model's " +
+                        std::to_string(policy_.config().max_position_embeddings) + " positions",
                     "lower it, or shorten the prompts");
   scheduler_.check_fits(length);
   auto sequence = std::make_unique<Sequence>();
@@ -69,10 +70,14 @@ bool Engine::hit_stop_string(const Sample& sample) const {
   if (settings_.stop.empty()) return false;
   size_t longest = 0;
   for (const std::string& stop : settings_.stop) longest = std::max(longest, stop.size());
-  // Every token but a special one has a byte or more: a stop string that ends here began within so many tokens.
-  const auto completion = std::span(sample.tokens).subspan(static_cast<size_t>(sample.prompt_length));
-  const std::string tail = settings_.decode(completion.last(std::min(completion.size(), longest + 4)));
-  return std::any_of(settings_.stop.begin(), settings_.stop.end(), [&](const std::string& stop) { return tail.find(stop) != std::string::npos; });
+  // Every token but a special one has a byte or more: a stop string that ends here began within so
+  // many tokens.
+  const auto completion =
+      std::span(sample.tokens).subspan(static_cast<size_t>(sample.prompt_length));
+  const std::string tail =
+      settings_.decode(completion.last(std::min(completion.size(), longest + 4)));
+  return std::any_of(settings_.stop.begin(), settings_.stop.end(),
+                     [&](const std::string& stop) { return tail.find(stop) != std::string::npos; });
 }
 
 bool Engine::append(Sequence& sequence, SampledToken token) {
@@ -88,7 +93,8 @@ bool Engine::append(Sequence& sequence, SampledToken token) {
     sample.kept_begin.push_back(static_cast<int32_t>(sample.kept_ids.size()));
   }
   ++counters_.sampled_tokens;
-  if (std::find(settings_.eos_ids.begin(), settings_.eos_ids.end(), token.id) != settings_.eos_ids.end())
+  if (std::find(settings_.eos_ids.begin(), settings_.eos_ids.end(), token.id) !=
+      settings_.eos_ids.end())
     sample.stop = StopReason::kEos;
   else if (hit_stop_string(sample))
     sample.stop = StopReason::kStopString;
@@ -107,11 +113,12 @@ std::vector<Sample> Engine::step() {
   cache_.copy_pages(schedule.page_copies);
 
   RaggedTokens tokens;
-  std::vector<int64_t> rows;            // hidden rows whose next token is sampled
-  std::vector<Sequence*> parents;       // their sequences
+  std::vector<int64_t> rows;       // hidden rows whose next token is sampled
+  std::vector<Sequence*> parents;  // their sequences
   for (const ScheduledRun& run : schedule.runs) {
     Sequence& sequence = *run.sequence;
-    tokens.add_run(sequence.sample.tokens.data() + sequence.computed, run.tokens, static_cast<int32_t>(sequence.computed), sequence.pages);
+    tokens.add_run(sequence.sample.tokens.data() + sequence.computed, run.tokens,
+                   static_cast<int32_t>(sequence.computed), sequence.pages);
     if (sequence.computed < sequence.sample.prompt_length) counters_.prefill_tokens += run.tokens;
     sequence.computed += run.tokens;
     if (sequence.pending() == 0) {
@@ -125,18 +132,21 @@ std::vector<Sample> Engine::step() {
   std::vector<Sample> finished;
   if (rows.empty()) return finished;
 
-  // A group's leader stands for its siblings too: the row is sampled once for each, with its own counter.
+  // A group's leader stands for its siblings too: the row is sampled once for each, with its own
+  // counter.
   std::vector<int64_t> sampled_rows;
   std::vector<PhiloxCounter> counters;
   for (size_t i = 0; i < rows.size(); ++i)
     for (int64_t sibling = 0; sibling <= parents[i]->siblings; ++sibling) {
       const SampleId& id = parents[i]->sample.id;
       sampled_rows.push_back(static_cast<int64_t>(i));
-      counters.push_back({id.step, id.task, id.slot + static_cast<uint32_t>(sibling), static_cast<uint32_t>(parents[i]->length())});
+      counters.push_back({id.step, id.task, id.slot + static_cast<uint32_t>(sibling),
+                          static_cast<uint32_t>(parents[i]->length())});
     }
   at::Tensor logits_RV = policy_.logits(policy_.select(hidden_TD, rows));
   if (sampled_rows.size() != rows.size()) {
-    at::Tensor index = at::Tensor(logits_RV.new_empty({static_cast<int64_t>(sampled_rows.size())}, at::kLong).cpu());
+    at::Tensor index = at::Tensor(
+        logits_RV.new_empty({static_cast<int64_t>(sampled_rows.size())}, at::kLong).cpu());
     std::copy(sampled_rows.begin(), sampled_rows.end(), index.data_ptr<int64_t>());
     logits_RV = logits_RV.index_select(0, index.to(logits_RV.device()));
   }
@@ -150,7 +160,8 @@ std::vector<Sample> Engine::step() {
       forks.push_back(scheduler_.fork(*parent));
       forks.back()->sample.id.slot += static_cast<uint32_t>(sibling);
     }
-    if (append(*parent, std::move(sampled[next++]))) finished.push_back(std::move(scheduler_.finish(parent)->sample));
+    if (append(*parent, std::move(sampled[next++])))
+      finished.push_back(std::move(scheduler_.finish(parent)->sample));
     for (auto& fork : forks) {
       if (append(*fork, std::move(sampled[next++]))) {
         finished.push_back(std::move(fork->sample));
@@ -169,7 +180,8 @@ std::vector<Sample> Engine::run(const std::vector<GroupRequest>& requests) {
   std::vector<Sample> samples;
   while (!idle())
     for (Sample& sample : step()) samples.push_back(std::move(sample));
-  std::sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) { return a.id < b.id; });
+  std::sort(samples.begin(), samples.end(),
+            [](const Sample& a, const Sample& b) { return a.id < b.id; });
   return samples;
 }
 

@@ -1,18 +1,20 @@
 #pragma once
 // Engine: samples of groups, token by token. One step() = one forward:
-//   admit (scheduler) -> copy shared pages -> forward -> logits of the rows that end a sequence -> sample -> emit.
-// A group's prompt is computed once; when its prefill ends, every sample of the group draws its first token from the
-// same logits row (with its own random numbers) and goes on with the shared pages.
-// Threads: one caller. A sample's bytes depend on its id, prompt, weights and settings only, not on what else runs.
+//   admit (scheduler) -> copy shared pages -> forward -> logits of the rows that end a sequence ->
+//   sample -> emit.
+// A group's prompt is computed once; when its prefill ends, every sample of the group draws its
+// first token from the same logits row (with its own random numbers) and goes on with the shared
+// pages. Threads: one caller. A sample's bytes depend on its id, prompt, weights and settings only,
+// not on what else runs.
+#include "policy/policy.h"
+#include "rollout/sampler.h"
+#include "rollout/scheduler.h"
+
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "policy/policy.h"
-#include "rollout/sampler.h"
-#include "rollout/scheduler.h"
 
 namespace retort {
 
@@ -25,9 +27,10 @@ struct EngineSettings {
   std::function<std::string(std::span<const int32_t>)> decode;
   int64_t max_sequences = 256;
   int64_t max_batch_tokens = 8192;
-  int64_t cache_bytes = 0;  // 0: what max_sequences of `max_length` tokens need, a quarter of the memory at most
+  int64_t cache_bytes =
+      0;  // 0: what max_sequences of `max_length` tokens need, a quarter of the memory at most
   std::string length_setting = "[rollout.max_new_tokens]";  // what an error about lengths names
-  int64_t max_length = 0;   // longest prompt + max_new_tokens that will be asked for
+  int64_t max_length = 0;  // longest prompt + max_new_tokens that will be asked for
 };
 
 struct EngineCounters {
@@ -39,7 +42,8 @@ struct EngineCounters {
 
 class Engine {
  public:
-  // The policy must outlive the engine; its weights may change only while the engine is idle (set_version).
+  // The policy must outlive the engine; its weights may change only while the engine is idle
+  // (set_version).
   Engine(const Policy& policy, EngineSettings settings);
 
   // The number stamped on tokens sampled from now on. The engine must be idle.

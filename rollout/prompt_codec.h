@@ -1,13 +1,14 @@
 #pragma once
-// PromptCodec: tasks as prompt tokens and samples as completion texts, with the model's own tokenizer and template.
-#include <memory>
-#include <string>
-#include <vector>
-
+// PromptCodec: tasks as prompt tokens and samples as completion texts, with the model's own
+// tokenizer and template.
 #include "base/record/sample.h"
 #include "base/record/task.h"
 #include "policy/tokenizer/tokenizer.h"
 #include "tasks/verifier.h"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace retort {
 
@@ -20,13 +21,14 @@ class PromptCodec {
   ~PromptCodec();
   PromptCodec(PromptCodec&&) noexcept;
 
-  // A text prompt with the post-processor's special tokens; messages through the template, opened for an answer.
-  // UserError when the task has messages and the model no template.
+  // A text prompt with the post-processor's special tokens; messages through the template, opened
+  // for an answer. UserError when the task has messages and the model no template.
   std::vector<int32_t> encode(const Task& task) const;
   std::vector<int32_t> encode_messages(const std::vector<Message>& messages) const;
   std::vector<int32_t> encode_text(const std::string& text) const;
 
-  // What a verifier reads: special tokens left out, and whether one other than the final end of text was sampled.
+  // What a verifier reads: special tokens left out, and whether one other than the final end of
+  // text was sampled.
   Completion completion(const Sample& sample) const;
   // Completion ids as text for a reader, special tokens shown.
   std::string readable(const Sample& sample) const;

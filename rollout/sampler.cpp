@@ -1,31 +1,35 @@
 #include "rollout/sampler.h"
 
-#include <ATen/ops/from_blob.h>
-
-#include <algorithm>
-
 #include "base/check.h"
 #include "base/exact_math.h"
 #include "kernels/head/head.h"
 #include "kernels/parallel.h"
 
+#include <ATen/ops/from_blob.h>
+
+#include <algorithm>
+
 namespace retort {
 namespace {
 
-constexpr int64_t kTile = 64;  // entries of the cumulative sum that are added before the running total
+constexpr int64_t kTile =
+    64;  // entries of the cumulative sum that are added before the running total
 
 // Ids of the kept set, ascending. `scaled` are logits / temperature.
 std::vector<int32_t> kept_set(const float* scaled, int64_t V, const SamplingSettings& settings) {
   std::vector<int32_t> order(V);
   for (int64_t v = 0; v < V; ++v) order[v] = static_cast<int32_t>(v);
-  const auto before = [&](int32_t a, int32_t b) { return scaled[a] != scaled[b] ? scaled[a] > scaled[b] : a < b; };
+  const auto before = [&](int32_t a, int32_t b) {
+    return scaled[a] != scaled[b] ? scaled[a] > scaled[b] : a < b;
+  };
   int64_t count = settings.top_k > 0 ? std::min(settings.top_k, V) : V;
   std::partial_sort(order.begin(), order.begin() + count, order.end(), before);
   order.resize(count);
   if (settings.top_p < 1.0) {
     double total = 0;
     std::vector<double> mass(count);
-    for (int64_t i = 0; i < count; ++i) total += mass[i] = exact::exp(static_cast<double>(scaled[order[i]]) - scaled[order[0]]);
+    for (int64_t i = 0; i < count; ++i)
+      total += mass[i] = exact::exp(static_cast<double>(scaled[order[i]]) - scaled[order[0]]);
     double reached = 0;
     int64_t keep = 0;
     while (keep < count && reached < settings.top_p * total) reached += mass[keep++];
@@ -36,7 +40,8 @@ std::vector<int32_t> kept_set(const float* scaled, int64_t V, const SamplingSett
 }
 
 // The id whose share of the cumulative distribution holds u * total.
-int32_t inverse_cdf(const float* scaled, const kernels::RowSoftmax& row, const std::vector<int32_t>& kept, int64_t V, double u,
+int32_t inverse_cdf(const float* scaled, const kernels::RowSoftmax& row,
+                    const std::vector<int32_t>& kept, int64_t V, double u,
                     std::vector<double>& probabilities) {
   const int64_t count = kept.empty() ? V : static_cast<int64_t>(kept.size());
   const auto id_at = [&](int64_t i) { return kept.empty() ? static_cast<int32_t>(i) : kept[i]; };
@@ -73,7 +78,8 @@ int32_t inverse_cdf(const float* scaled, const kernels::RowSoftmax& row, const s
   return last;
 }
 
-SampledToken sample_row(float* logits, int64_t V, const PhiloxCounter& counter, const SamplingSettings& settings) {
+SampledToken sample_row(float* logits, int64_t V, const PhiloxCounter& counter,
+                        const SamplingSettings& settings) {
   SampledToken token;
   const bool greedy = settings.temperature == 0.0;
   const float temperature = greedy ? 1.0f : static_cast<float>(settings.temperature);
@@ -82,8 +88,9 @@ SampledToken sample_row(float* logits, int64_t V, const PhiloxCounter& counter, 
     kernels::head_row(logits, V, nullptr, 0, temperature, scaled.data());
     token.kept = kept_set(scaled.data(), V, settings);
   }
-  const kernels::RowSoftmax row = kernels::head_row(logits, V, token.kept.empty() ? nullptr : token.kept.data(),
-                                                    static_cast<int64_t>(token.kept.size()), temperature, logits);
+  const kernels::RowSoftmax row =
+      kernels::head_row(logits, V, token.kept.empty() ? nullptr : token.kept.data(),
+                        static_cast<int64_t>(token.kept.size()), temperature, logits);
   if (greedy) {
     token.id = static_cast<int32_t>(std::max_element(logits, logits + V) - logits);
   } else {
@@ -96,20 +103,24 @@ SampledToken sample_row(float* logits, int64_t V, const PhiloxCounter& counter, 
   return token;
 }
 
-std::vector<SampledToken> sample_on_cpu(const at::Tensor& logits_RV, const std::vector<PhiloxCounter>& counters,
+std::vector<SampledToken> sample_on_cpu(const at::Tensor& logits_RV,
+                                        const std::vector<PhiloxCounter>& counters,
                                         const SamplingSettings& settings) {
   const at::Tensor logits = logits_RV.contiguous();
   auto* data = logits.data_ptr<float>();
   const int64_t R = logits.size(0), V = logits.size(1);
   std::vector<SampledToken> tokens(R);
   kernels::parallel_for(R, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) tokens[r] = sample_row(data + r * V, V, counters[r], settings);
+    for (int64_t r = begin; r < end; ++r)
+      tokens[r] = sample_row(data + r * V, V, counters[r], settings);
   });
   return tokens;
 }
 
-// Everything kept and temperature > 0, or greedy: on the device. Sums run over the last dimension of each row alone.
-std::vector<SampledToken> sample_on_gpu(const at::Tensor& logits_RV, const std::vector<PhiloxCounter>& counters,
+// Everything kept and temperature > 0, or greedy: on the device. Sums run over the last dimension
+// of each row alone.
+std::vector<SampledToken> sample_on_gpu(const at::Tensor& logits_RV,
+                                        const std::vector<PhiloxCounter>& counters,
                                         const SamplingSettings& settings) {
   const bool greedy = settings.temperature == 0.0;
   const at::Tensor scaled = greedy ? logits_RV : logits_RV.div(settings.temperature);
@@ -120,8 +131,11 @@ std::vector<SampledToken> sample_on_gpu(const at::Tensor& logits_RV, const std::
     ids_R = std::get<1>(scaled.max(-1));
   } else {
     std::vector<double> u(counters.size());
-    for (size_t r = 0; r < counters.size(); ++r) u[r] = uniform53(philox({settings.seed, settings.purpose, 0}, counters[r]));
-    const at::Tensor u_R1 = at::from_blob(u.data(), {static_cast<int64_t>(u.size()), 1}, at::kDouble).to(logits_RV.device());
+    for (size_t r = 0; r < counters.size(); ++r)
+      u[r] = uniform53(philox({settings.seed, settings.purpose, 0}, counters[r]));
+    const at::Tensor u_R1 =
+        at::from_blob(u.data(), {static_cast<int64_t>(u.size()), 1}, at::kDouble)
+            .to(logits_RV.device());
     const at::Tensor cdf_RV = p_RV.to(at::kDouble).cumsum(-1);
     const at::Tensor target_R1 = u_R1.mul(cdf_RV.slice(1, cdf_RV.size(1) - 1));
     ids_R = cdf_RV.le(target_R1).sum(-1).clamp_max(logits_RV.size(1) - 1);
@@ -131,17 +145,22 @@ std::vector<SampledToken> sample_on_gpu(const at::Tensor& logits_RV, const std::
   const at::Tensor ids = ids_R.cpu();
   std::vector<SampledToken> tokens(counters.size());
   for (size_t r = 0; r < tokens.size(); ++r)
-    tokens[r] = {static_cast<int32_t>(ids.data_ptr<int64_t>()[r]), logp_R.data_ptr<float>()[r], entropy_R.data_ptr<float>()[r], {}};
+    tokens[r] = {static_cast<int32_t>(ids.data_ptr<int64_t>()[r]),
+                 logp_R.data_ptr<float>()[r],
+                 entropy_R.data_ptr<float>()[r],
+                 {}};
   return tokens;
 }
 
 }  // namespace
 
-std::vector<SampledToken> sample_tokens(const at::Tensor& logits_RV, const std::vector<PhiloxCounter>& counters,
+std::vector<SampledToken> sample_tokens(const at::Tensor& logits_RV,
+                                        const std::vector<PhiloxCounter>& counters,
                                         const SamplingSettings& settings) {
   RT_CHECK_EQ(logits_RV.size(0), static_cast<int64_t>(counters.size()));
   if (logits_RV.is_cpu()) return sample_on_cpu(logits_RV, counters, settings);
-  if (settings.temperature == 0.0 || settings.keeps_all()) return sample_on_gpu(logits_RV, counters, settings);
+  if (settings.temperature == 0.0 || settings.keeps_all())
+    return sample_on_gpu(logits_RV, counters, settings);
   return sample_on_cpu(logits_RV.cpu(), counters, settings);
 }
 

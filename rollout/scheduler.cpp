@@ -1,15 +1,17 @@
 #include "rollout/scheduler.h"
 
-#include <algorithm>
-
 #include "base/check.h"
 #include "base/error.h"
 #include "kernels/attention/attention.h"
 
+#include <algorithm>
+
 namespace retort {
 namespace {
 
-int64_t pages_for(int64_t tokens) { return (tokens + kernels::kPageTokens - 1) / kernels::kPageTokens; }
+int64_t pages_for(int64_t tokens) {
+  return (tokens + kernels::kPageTokens - 1) / kernels::kPageTokens;
+}
 
 }  // namespace
 
@@ -19,20 +21,24 @@ void Scheduler::check_fits(int64_t max_length) const {
   // One page more than the tokens need: a shared page may have to be copied.
   if (pages_for(max_length) + 1 > limits_.pages)
     throw UserError("[rollout.cache_bytes]",
-                    "a sequence of " + std::to_string(max_length) + " tokens needs " + std::to_string(pages_for(max_length) + 1) +
-                        " pages, the cache has " + std::to_string(limits_.pages),
+                    "a sequence of " + std::to_string(max_length) + " tokens needs " +
+                        std::to_string(pages_for(max_length) + 1) + " pages, the cache has " +
+                        std::to_string(limits_.pages),
                     "set it higher, or lower rollout.max_new_tokens");
 }
 
 void Scheduler::add(std::unique_ptr<Sequence> sequence) { waiting_.push_back(std::move(sequence)); }
-void Scheduler::add_front(std::unique_ptr<Sequence> sequence) { waiting_.push_front(std::move(sequence)); }
+void Scheduler::add_front(std::unique_ptr<Sequence> sequence) {
+  waiting_.push_front(std::move(sequence));
+}
 
 bool Scheduler::reserve(Sequence& sequence, int64_t tokens, ScheduledForward& schedule) {
   const int64_t last_page = static_cast<int64_t>(sequence.pages.size()) - 1;
   // The page of the first new token holds computed ones too, and may be shared.
   const bool partial = sequence.computed % kernels::kPageTokens != 0;
   const bool copy = partial && pool_.readers(sequence.pages[last_page]) > 1;
-  const int64_t fresh = pages_for(sequence.computed + tokens) - static_cast<int64_t>(sequence.pages.size());
+  const int64_t fresh =
+      pages_for(sequence.computed + tokens) - static_cast<int64_t>(sequence.pages.size());
   if (fresh + (copy ? 1 : 0) > pool_.free_pages()) return false;
   if (copy) {
     const int32_t page = *pool_.take();
@@ -55,7 +61,8 @@ bool Scheduler::preempt_after(size_t position, ScheduledForward& schedule) {
   std::unique_ptr<Sequence> victim = std::move(running_.back());
   running_.pop_back();
   const Sequence* raw = victim.get();
-  for (const ScheduledRun& run : schedule.runs) RT_CHECK(run.sequence != raw) << "a scheduled sequence may not be preempted";
+  for (const ScheduledRun& run : schedule.runs)
+    RT_CHECK(run.sequence != raw) << "a scheduled sequence may not be preempted";
   give_back(*victim);
   waiting_.push_front(std::move(victim));
   ++preemptions_;
@@ -71,8 +78,8 @@ ScheduledForward Scheduler::next() {
     bool reserved = reserve(sequence, tokens, schedule);
     while (!reserved && preempt_after(i, schedule)) reserved = reserve(sequence, tokens, schedule);
     if (!reserved) {
-      // The last running sequence itself finds no page: it waits until earlier ones finish. Waiting forks hold shared
-      // prompt pages; they give them back too, so that somebody can always go on.
+      // The last running sequence itself finds no page: it waits until earlier ones finish. Waiting
+      // forks hold shared prompt pages; they give them back too, so that somebody can always go on.
       for (auto& waiting : waiting_)
         if (!waiting->pages.empty()) give_back(*waiting);
       if (!reserve(sequence, tokens, schedule)) {
@@ -106,7 +113,8 @@ ScheduledForward Scheduler::next() {
 }
 
 std::unique_ptr<Sequence> Scheduler::finish(Sequence* sequence) {
-  const auto place = std::find_if(running_.begin(), running_.end(), [&](const auto& running) { return running.get() == sequence; });
+  const auto place = std::find_if(running_.begin(), running_.end(),
+                                  [&](const auto& running) { return running.get() == sequence; });
   RT_CHECK(place != running_.end());
   std::unique_ptr<Sequence> finished = std::move(*place);
   running_.erase(place);

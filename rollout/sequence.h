@@ -1,10 +1,10 @@
 #pragma once
 // Sequence: one sample while it grows, and the group it came from.
+#include "base/record/sample.h"
+
 #include <cstdint>
 #include <memory>
 #include <vector>
-
-#include "base/record/sample.h"
 
 namespace retort {
 

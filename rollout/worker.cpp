@@ -9,9 +9,12 @@ constexpr double kSendDeadlineS = 600;  // the learner may be busy with a whole 
 
 }  // namespace
 
-Worker::Worker(const Policy& policy, const PromptCodec& codec, EngineSettings settings, std::unique_ptr<TaskReceiver> tasks,
-               std::unique_ptr<SampleSender> samples)
-    : codec_(codec), engine_(policy, std::move(settings)), tasks_(std::move(tasks)), samples_(std::move(samples)) {}
+Worker::Worker(const Policy& policy, const PromptCodec& codec, EngineSettings settings,
+               std::unique_ptr<TaskReceiver> tasks, std::unique_ptr<SampleSender> samples)
+    : codec_(codec),
+      engine_(policy, std::move(settings)),
+      tasks_(std::move(tasks)),
+      samples_(std::move(samples)) {}
 
 void Worker::set_version(uint32_t number) {
   engine_.set_version(number);
@@ -23,7 +26,8 @@ void Worker::take_assignments() {
     const AssignmentReceived received = tasks_->receive(Deadline::after(0));
     if (received.kind != ReceiveKind::kReceived) return;
     const Assignment& assignment = *received.assignment;
-    RT_CHECK_EQ(assignment.version, version_) << "task " << assignment.task_index << " of step " << assignment.step;
+    RT_CHECK_EQ(assignment.version, version_)
+        << "task " << assignment.task_index << " of step " << assignment.step;
     engine_.submit({{assignment.step, assignment.task_index, assignment.first_slot, 0},
                     assignment.task.uid,
                     codec_.encode(assignment.task),

@@ -1,22 +1,23 @@
 #pragma once
 // Worker: tasks in, samples out. It receives Task records and never opens a store.
 // Threads: one caller.
-#include <cstdint>
-#include <memory>
-
 #include "base/channel/channel.h"
 #include "rollout/engine.h"
 #include "rollout/prompt_codec.h"
+
+#include <cstdint>
+#include <memory>
 
 namespace retort {
 
 class Worker {
  public:
   // Policy and codec must outlive the worker.
-  Worker(const Policy& policy, const PromptCodec& codec, EngineSettings settings, std::unique_ptr<TaskReceiver> tasks,
-         std::unique_ptr<SampleSender> samples);
+  Worker(const Policy& policy, const PromptCodec& codec, EngineSettings settings,
+         std::unique_ptr<TaskReceiver> tasks, std::unique_ptr<SampleSender> samples);
 
-  // Takes every assignment that waits. One of another Version than set_version's is refused (RT_CHECK).
+  // Takes every assignment that waits. One of another Version than set_version's is refused
+  // (RT_CHECK).
   void take_assignments();
   // The Version that samples from now on; the worker must be idle.
   void set_version(uint32_t number);

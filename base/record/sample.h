@@ -28,7 +28,7 @@ struct Sample {
   int32_t prompt_length = 0;       // tokens of the prompt
   std::vector<uint8_t> loss_mask;  // [C] 1 where the policy sampled the token
   std::vector<float> logprobs;     // [C] of the sampled token: log-softmax in fp32 of logits /
-                                // temperature over the kept set; 0 where loss_mask is 0
+                                   // temperature over the kept set; 0 where loss_mask is 0
   std::vector<float> entropies;    // [C] nats, of the same distribution
   std::vector<uint32_t> versions;  // [C] number of the Version that sampled the token
   // Kept sampling sets (top-k, top-p): ids ascending per completion token, concatenated. Empty: the

@@ -1,10 +1,10 @@
 // Every mistake of a user is one line, place first, fix last, exit code 2, and nothing is written.
+#include "tests/e2e/program.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <filesystem>
-
-#include "tests/e2e/program.h"
 
 namespace retort {
 namespace {
@@ -18,8 +18,10 @@ namespace fs = std::filesystem;
 
 class BadInput : public ::testing::Test {
  protected:
-  // `arguments` fail as a user's mistake whose line begins with `place` and holds `words`; the folder stays as it was.
-  void expect_refused(const std::string& arguments, const std::string& place, const std::string& words = "") {
+  // `arguments` fail as a user's mistake whose line begins with `place` and holds `words`; the
+  // folder stays as it was.
+  void expect_refused(const std::string& arguments, const std::string& place,
+                      const std::string& words = "") {
     const std::string before = testing::tree_digest(folder_.path());
     const ProgramResult result = run_retort(arguments);
     EXPECT_EQ(result.code, 2) << arguments << '\n' << result.err;
@@ -31,7 +33,9 @@ class BadInput : public ::testing::Test {
     EXPECT_EQ(testing::tree_digest(folder_.path()), before) << "something was written";
     EXPECT_FALSE(fs::exists(folder_.path("run")));
   }
-  std::string train(const std::string& rest) const { return "train tests/configs/tiny.toml --quiet --run '" + folder_.path("run") + "' " + rest; }
+  std::string train(const std::string& rest) const {
+    return "train tests/configs/tiny.toml --quiet --run '" + folder_.path("run") + "' " + rest;
+  }
 
   // A copy of the tiny base to be damaged.
   std::string model() {
@@ -59,7 +63,8 @@ TEST_F(BadInput, Configuration) {
   write_text(folder_.path("broken.toml"), "[run\nseed = 1\n");
   expect_refused("train '" + folder_.path("broken.toml") + "'", folder_.path("broken.toml") + ":");
   write_text(folder_.path("unknown.toml"), "[run]\nsead = 1\n");
-  expect_refused("train '" + folder_.path("unknown.toml") + "'", folder_.path("unknown.toml"), "seed");
+  expect_refused("train '" + folder_.path("unknown.toml") + "'", folder_.path("unknown.toml"),
+                 "seed");
 }
 
 TEST_F(BadInput, Tasks) {
@@ -69,27 +74,40 @@ TEST_F(BadInput, Tasks) {
   expect_refused(train("--set tasks.train=chain_sum:1-60:train"), "[tasks.train]");
   expect_refused(train("--set tasks.train=chain_sum:1-6"), "[tasks.train]");
   expect_refused(train("--set tasks.eval=chain_sum:1:5000:1"), "[tasks.eval]", "17");
-  write_text(folder_.path("rows.jsonl"), "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"1+2=\"\n");
-  expect_refused(train("--set tasks.train=" + folder_.path("rows.jsonl")), folder_.path("rows.jsonl") + ":2");
+  write_text(folder_.path("rows.jsonl"),
+             "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n{\"prompt\": \"1+2=\"\n");
+  expect_refused(train("--set tasks.train=" + folder_.path("rows.jsonl")),
+                 folder_.path("rows.jsonl") + ":2");
   expect_refused(train("--set rollout.max_new_tokens=4000"), "[rollout.max_new_tokens]");
 }
 
 TEST_F(BadInput, Rows) {
   const std::string rows = folder_.path("rows.jsonl");
   write_text(rows, "{\"prompt\": \"1+1=\"}\n{\"promt\": \"1+1=\"}\n");
-  expect_refused("generate --model configs/tiny_base --in '" + rows + "' --out '" + folder_.path("out") + "'", rows + ":2");
+  expect_refused(
+      "generate --model configs/tiny_base --in '" + rows + "' --out '" + folder_.path("out") + "'",
+      rows + ":2");
   write_text(rows, "{\"prompt\": \"1+1=\"}\nnot json\n");
-  expect_refused("generate --model configs/tiny_base --in '" + rows + "' --out '" + folder_.path("out") + "'", rows + ":2");
+  expect_refused(
+      "generate --model configs/tiny_base --in '" + rows + "' --out '" + folder_.path("out") + "'",
+      rows + ":2");
   write_text(rows, "{\"text\": \"\xff\"}\n");
   expect_refused("tokenize --model configs/tiny_base --in '" + rows + "'", rows + ":1");
   write_text(rows, "{\"tokens\": [1, 2, 500]}\n");
-  expect_refused("logits --model configs/tiny_base --tokens '" + rows + "' --out '" + folder_.path("out") + "'", rows + ":1", "500");
-  write_text(rows, "{\"prompt\": \"1+1=\", \"completion\": \"2\"}\n{\"prompt\": \"1+1=\", \"completion\": 2}\n");
-  expect_refused("sft configs/tiny_base.toml --quiet --run '" + folder_.path("run") + "' --set sft.data=" + rows, rows);
+  expect_refused("logits --model configs/tiny_base --tokens '" + rows + "' --out '" +
+                     folder_.path("out") + "'",
+                 rows + ":1", "500");
+  write_text(
+      rows,
+      "{\"prompt\": \"1+1=\", \"completion\": \"2\"}\n{\"prompt\": \"1+1=\", \"completion\": 2}\n");
+  expect_refused("sft configs/tiny_base.toml --quiet --run '" + folder_.path("run") +
+                     "' --set sft.data=" + rows,
+                 rows);
   write_text(rows, "");
   expect_refused("generate --model configs/tiny_base --in '" + rows + "'", rows);
   expect_refused("generate --model configs/tiny_base", "generate");
-  expect_refused("eval --model configs/tiny_base --tasks chain_sum:1:5:1 --samples 2 --pass-at 8", "--pass-at", "8");
+  expect_refused("eval --model configs/tiny_base --tasks chain_sum:1:5:1 --samples 2 --pass-at 8",
+                 "--pass-at", "8");
   expect_refused("generat --model configs/tiny_base", "generat", "generate");
 }
 
@@ -113,7 +131,8 @@ TEST_F(BadInput, Checkpoints) {
   with_weights(retyped, "");
   write_text(weights, whole);
 
-  const auto with_config = [&](const std::string& from, const std::string& to, const std::string& words) {
+  const auto with_config = [&](const std::string& from, const std::string& to,
+                               const std::string& words) {
     std::string text = config;
     text.replace(text.find(from), from.size(), to);
     write_text(dir + "/config.json", text);

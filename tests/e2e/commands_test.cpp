@@ -1,10 +1,10 @@
 // The row-wise commands, each against another one or against itself laid out differently.
-#include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
-#include <sstream>
-
 #include "tests/e2e/program.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <sstream>
 
 namespace retort {
 namespace {
@@ -27,7 +27,8 @@ const std::string kModel = " --model configs/tiny_base ";
 TEST(Commands, HelpVersionAndUsage) {
   const ProgramResult usage = run_retort("");
   EXPECT_EQ(usage.code, 0);
-  for (const char* command : {"train", "sft", "generate", "eval", "logits", "tokenize", "convert", "compare"}) {
+  for (const char* command :
+       {"train", "sft", "generate", "eval", "logits", "tokenize", "convert", "compare"}) {
     EXPECT_NE(usage.out.find(command), std::string::npos) << command;
     const ProgramResult help = run_retort(std::string(command) + " --help");
     EXPECT_EQ(help.code, 0);
@@ -38,12 +39,18 @@ TEST(Commands, HelpVersionAndUsage) {
 
 TEST(Commands, TheSeedAloneDecidesTheSamples) {
   const TemporaryFolder folder;
-  write_text(folder.path("in"), "{\"prompt\": \"8+19=\", \"id\": \"a\"}\n{\"prompt\": \"7 12 1>20=\"}\n{\"prompt\": \"3+20-16=\"}\n");
-  const std::string command = "generate" + kModel + "--in '" + folder.path("in") + "' --samples 5 --seed 9 --hex ";
+  write_text(folder.path("in"),
+             "{\"prompt\": \"8+19=\", \"id\": \"a\"}\n{\"prompt\": \"7 12 1>20=\"}\n{\"prompt\": "
+             "\"3+20-16=\"}\n");
+  const std::string command =
+      "generate" + kModel + "--in '" + folder.path("in") + "' --samples 5 --seed 9 --hex ";
   const ProgramResult whole = run_retort(command);
   ASSERT_EQ(whole.code, 0) << whole.err;
   EXPECT_EQ(run_retort(command + "--max-sequences 1 --threads 1").out, whole.out);
-  EXPECT_NE(run_retort("generate" + kModel + "--in '" + folder.path("in") + "' --samples 5 --seed 10 --hex").out, whole.out);
+  EXPECT_NE(run_retort("generate" + kModel + "--in '" + folder.path("in") +
+                       "' --samples 5 --seed 10 --hex")
+                .out,
+            whole.out);
   const std::vector<nlohmann::json> rows = rows_of(whole.out);
   ASSERT_EQ(rows.size(), 15u);
   EXPECT_EQ(rows[0]["id"], "a");
@@ -55,7 +62,8 @@ TEST(Commands, TheSeedAloneDecidesTheSamples) {
 }
 
 TEST(Commands, AStopStringEndsACompletion) {
-  const ProgramResult result = run_retort("generate" + kModel + "--prompt 8+19= --samples 8 --stop '</answer>' --json");
+  const ProgramResult result =
+      run_retort("generate" + kModel + "--prompt 8+19= --samples 8 --stop '</answer>' --json");
   ASSERT_EQ(result.code, 0) << result.err;
   for (const nlohmann::json& row : rows_of(result.out)) {
     EXPECT_EQ(row["stop"], "stop_string");
@@ -74,26 +82,32 @@ TEST(Commands, LogitsDoNotDependOnTheLayout) {
   write_text(folder.path("tokens"), rows);
   const auto logits = [&](const std::string& layout) {
     const std::string out = folder.path("logits");
-    const ProgramResult result = run_retort("logits" + kModel + "--tokens '" + folder.path("tokens") + "' --out '" + out + "' --layout " + layout);
+    const ProgramResult result =
+        run_retort("logits" + kModel + "--tokens '" + folder.path("tokens") + "' --out '" + out +
+                   "' --layout " + layout);
     EXPECT_EQ(result.code, 0) << result.err;
     return file_text(out);
   };
   const std::string packed = logits("packed");
   EXPECT_GT(packed.size(), 91u * 128 * 4);
-  for (const char* layout : {"paged", "stepwise", "chunked:1", "chunked:7", "chunked:16"}) EXPECT_TRUE(logits(layout) == packed) << layout;
+  for (const char* layout : {"paged", "stepwise", "chunked:1", "chunked:7", "chunked:16"})
+    EXPECT_TRUE(logits(layout) == packed) << layout;
 }
 
 TEST(Commands, TokensComeBackAsText) {
   const TemporaryFolder folder;
   write_text(folder.path("in"), "{\"text\": \"3+20-16=\"}\n{\"text\": \"<think>a b</think>\"}\n");
-  const ProgramResult ids = run_retort("tokenize" + kModel + "--in '" + folder.path("in") + "' --no-special --out '" + folder.path("ids") + "'");
+  const ProgramResult ids = run_retort("tokenize" + kModel + "--in '" + folder.path("in") +
+                                       "' --no-special --out '" + folder.path("ids") + "'");
   ASSERT_EQ(ids.code, 0) << ids.err;
   EXPECT_EQ(run_retort("tokenize" + kModel + "--decode --in '" + folder.path("ids") + "'").out,
             "{\"text\":\"3+20-16=\"}\n{\"text\":\"<think>a b</think>\"}\n");
 }
 
 TEST(Commands, EvalGivesTheContractsJson) {
-  const std::string command = "eval" + kModel + "--tasks chain_sum:1-2:10:5,countdown:1:6:5 --samples 8 --pass-at 1,8 --json";
+  const std::string command =
+      "eval" + kModel +
+      "--tasks chain_sum:1-2:10:5,countdown:1:6:5 --samples 8 --pass-at 1,8 --json";
   const ProgramResult result = run_retort(command);
   ASSERT_EQ(result.code, 0) << result.err;
   const nlohmann::json json = nlohmann::json::parse(result.out);
@@ -112,10 +126,13 @@ TEST(Commands, ConvertedWeightsAnswerAlike) {
   const TemporaryFolder folder;
   const std::string copy = folder.path("copy");
   ASSERT_EQ(run_retort("convert configs/tiny_base '" + copy + "' --dtype float32").code, 0);
-  EXPECT_TRUE(file_text(copy + "/model.safetensors") == file_text("configs/tiny_base/model.safetensors"));
+  EXPECT_TRUE(file_text(copy + "/model.safetensors") ==
+              file_text("configs/tiny_base/model.safetensors"));
   const std::string prompt = " --prompt 8+19= --temperature 0 --json";
-  EXPECT_EQ(run_retort("generate --model '" + copy + "'" + prompt).out, run_retort("generate" + kModel + prompt).out);
-  EXPECT_EQ(run_retort("convert configs/tiny_base '" + copy + "'").code, 2) << "an existing folder is not overwritten";
+  EXPECT_EQ(run_retort("generate --model '" + copy + "'" + prompt).out,
+            run_retort("generate" + kModel + prompt).out);
+  EXPECT_EQ(run_retort("convert configs/tiny_base '" + copy + "'").code, 2)
+      << "an existing folder is not overwritten";
 }
 
 }  // namespace

@@ -28,13 +28,17 @@ std::string file_text(const std::string& path) {
   return text.str();
 }
 
-void write_text(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+void write_text(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
 
 ProgramResult run_retort(const std::string& arguments, const std::string& prefix) {
   const char* program = std::getenv("RETORT_PROGRAM");
-  if (!program) throw std::runtime_error("RETORT_PROGRAM names no program; run the test through ctest");
+  if (!program)
+    throw std::runtime_error("RETORT_PROGRAM names no program; run the test through ctest");
   const TemporaryFolder folder;
-  const std::string command = prefix + " '" + program + "' " + arguments + " >'" + folder.path("out") + "' 2>'" + folder.path("err") + "'";
+  const std::string command = prefix + " '" + program + "' " + arguments + " >'" +
+                              folder.path("out") + "' 2>'" + folder.path("err") + "'";
   const int status = std::system(command.c_str());
   ProgramResult result;
   result.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -48,7 +52,8 @@ std::string tree_digest(const std::string& folder) {
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder))
     if (entry.is_regular_file())
       lines.push_back(fs::relative(entry.path(), folder).string() + ' ' +
-                      std::to_string(std::hash<std::string>()(file_text(entry.path().string()))) + ' ' + std::to_string(entry.file_size()));
+                      std::to_string(std::hash<std::string>()(file_text(entry.path().string()))) +
+                      ' ' + std::to_string(entry.file_size()));
   std::sort(lines.begin(), lines.end());
   std::string text;
   for (const std::string& line : lines) text += line + '\n';

@@ -5,13 +5,13 @@
 namespace retort::testing {
 
 struct ProgramResult {
-  int code = -1;      // exit code; 137 when it was killed by `timeout -s KILL`
-  std::string out;    // standard output
-  std::string err;    // standard error
+  int code = -1;    // exit code; 137 when it was killed by `timeout -s KILL`
+  std::string out;  // standard output
+  std::string err;  // standard error
 };
 
-// The shell command `RETORT arguments`, with $RETORT_PROGRAM (set by ctest) as RETORT. `prefix` stands before it, as
-// "timeout -s KILL 0.5".
+// The shell command `RETORT arguments`, with $RETORT_PROGRAM (set by ctest) as RETORT. `prefix`
+// stands before it, as "timeout -s KILL 0.5".
 ProgramResult run_retort(const std::string& arguments, const std::string& prefix = "");
 
 // A new empty folder, removed with its contents at the end of the test program.
@@ -19,7 +19,9 @@ class TemporaryFolder {
  public:
   TemporaryFolder();
   ~TemporaryFolder();
-  std::string path(const std::string& name = "") const { return name.empty() ? path_ : path_ + "/" + name; }
+  std::string path(const std::string& name = "") const {
+    return name.empty() ? path_ : path_ + "/" + name;
+  }
 
  private:
   std::string path_;
@@ -27,7 +29,8 @@ class TemporaryFolder {
 
 std::string file_text(const std::string& path);  // "" when there is none
 void write_text(const std::string& path, const std::string& text);
-// Every regular file under `folder` with its bytes' hash, one a line, sorted: equal texts are equal trees.
+// Every regular file under `folder` with its bytes' hash, one a line, sorted: equal texts are equal
+// trees.
 std::string tree_digest(const std::string& folder);
 
 }  // namespace retort::testing

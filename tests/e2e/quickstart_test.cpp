@@ -1,17 +1,19 @@
 // The README's first command reaches its curve. Steps are asserted, never seconds.
-#include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
-#include <sstream>
-
 #include "tests/e2e/program.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <sstream>
 
 namespace retort {
 namespace {
 
 TEST(Quickstart, ReachesItsCurve) {
   const testing::TemporaryFolder folder;
-  const testing::ProgramResult result = testing::run_retort("train configs/quickstart.toml --quiet --run '" + folder.path("run") + "' --set eval.wide_prompts=0");
+  const testing::ProgramResult result =
+      testing::run_retort("train configs/quickstart.toml --quiet --run '" + folder.path("run") +
+                          "' --set eval.wide_prompts=0");
   ASSERT_EQ(result.code, 0) << result.err;
   std::vector<nlohmann::json> rows;
   std::istringstream lines(testing::file_text(folder.path("run/metrics.jsonl")));
@@ -26,10 +28,13 @@ TEST(Quickstart, ReachesItsCurve) {
   EXPECT_GT(trailing(25), 0.80);
   EXPECT_GT(trailing(50), 0.93);
   EXPECT_GE(rows[50]["eval/all/pass@1"], 0.90);
-  EXPECT_GT(rows[50]["eval/all/pass@1"], rows[0]["eval/all/pass@8"]) << "RL should pass what eight tries of the base reach";
+  EXPECT_GT(rows[50]["eval/all/pass@1"], rows[0]["eval/all/pass@8"])
+      << "RL should pass what eight tries of the base reach";
   for (size_t step = 1; step <= 50; ++step) {
     EXPECT_EQ(rows[step]["mismatch/tokens"], 0) << step;
-    EXPECT_GE(rows[step]["mismatch/checked"], rows[step]["response_length/mean"].get<double>() * 255) << step;
+    EXPECT_GE(rows[step]["mismatch/checked"],
+              rows[step]["response_length/mean"].get<double>() * 255)
+        << step;
   }
 }
 

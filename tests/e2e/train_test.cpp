@@ -1,13 +1,13 @@
 // The whole loop on the tiny base, as a user runs it.
+#include "base/metric.h"
+#include "tests/e2e/program.h"
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <sstream>
-
-#include "base/metric.h"
-#include "tests/e2e/program.h"
 
 namespace retort {
 namespace {
@@ -41,7 +41,8 @@ std::string deterministic(const std::string& run) {
 
 void expect_same_run(const std::string& a, const std::string& b) {
   EXPECT_EQ(deterministic(a), deterministic(b));
-  for (const char* file : {"checkpoints/step_8/model.safetensors", "checkpoints/step_8/trainer/state.safetensors"}) {
+  for (const char* file :
+       {"checkpoints/step_8/model.safetensors", "checkpoints/step_8/trainer/state.safetensors"}) {
     ASSERT_FALSE(file_text(a + "/" + file).empty());
     EXPECT_TRUE(file_text(a + "/" + file) == file_text(b + "/" + file)) << file;
   }
@@ -53,8 +54,10 @@ TEST(Train, TheRunDirectoryHoldsWhatItPromises) {
   const std::string run = folder.path("run");
   const ProgramResult result = run_retort(kTiny + " --run '" + run + "'");
   ASSERT_EQ(result.code, 0) << result.err;
-  for (const char* name : {"config.toml", "run.db", "metrics.jsonl", "log.txt", "checkpoints/step_8/complete", "checkpoints/step_8/config.json",
-                           "checkpoints/step_8/tokenizer.json", "checkpoints/step_8/trainer/state.json", "checkpoints/best/complete"})
+  for (const char* name :
+       {"config.toml", "run.db", "metrics.jsonl", "log.txt", "checkpoints/step_8/complete",
+        "checkpoints/step_8/config.json", "checkpoints/step_8/tokenizer.json",
+        "checkpoints/step_8/trainer/state.json", "checkpoints/best/complete"})
     EXPECT_TRUE(fs::exists(run + "/" + name)) << name;
   EXPECT_FALSE(fs::is_empty(run + "/samples"));
   const std::vector<nlohmann::json> rows = metrics_of(run);
@@ -66,11 +69,36 @@ TEST(Train, TheRunDirectoryHoldsWhatItPromises) {
     EXPECT_EQ(rows[step]["mismatch/tokens"], 0);
     EXPECT_GT(rows[step]["mismatch/checked"], 0);
     EXPECT_EQ(rows[step].contains("eval/all/pass@1"), step % 3 == 0 || step == 8) << step;
-    for (const char* key : {"time_s", "critic/score/mean", "critic/score/std", "actor/pg_loss", "actor/entropy", "actor/grad_norm", "actor/lr",
-                            "actor/pg_clipfrac", "response_length/mean", "response_length/max", "response_length/clip_ratio", "mismatch/max_abs",
-                            "staleness/mean", "staleness/max", "reward/task/mean", "outcome/value", "groups/kept", "groups/zero_variance",
-                            "groups/refilled", "timing_s/rollout", "timing_s/reward", "timing_s/train", "timing_s/publish", "timing_s/save",
-                            "timing_s/eval", "timing_s/step", "perf/rollout_tok_s", "perf/train_tok_s", "perf/mfu", "perf/memory_gb"})
+    for (const char* key : {"time_s",
+                            "critic/score/mean",
+                            "critic/score/std",
+                            "actor/pg_loss",
+                            "actor/entropy",
+                            "actor/grad_norm",
+                            "actor/lr",
+                            "actor/pg_clipfrac",
+                            "response_length/mean",
+                            "response_length/max",
+                            "response_length/clip_ratio",
+                            "mismatch/max_abs",
+                            "staleness/mean",
+                            "staleness/max",
+                            "reward/task/mean",
+                            "outcome/value",
+                            "groups/kept",
+                            "groups/zero_variance",
+                            "groups/refilled",
+                            "timing_s/rollout",
+                            "timing_s/reward",
+                            "timing_s/train",
+                            "timing_s/publish",
+                            "timing_s/save",
+                            "timing_s/eval",
+                            "timing_s/step",
+                            "perf/rollout_tok_s",
+                            "perf/train_tok_s",
+                            "perf/mfu",
+                            "perf/memory_gb"})
       EXPECT_TRUE(rows[step].contains(key)) << key;
     if (rows[step]["perf/train_tok_s"] > 0) {
       EXPECT_GT(rows[step]["perf/mfu"], 0.0);
@@ -83,7 +111,8 @@ TEST(Train, ThreadsBatchAndMicroBatchChangeNoBit) {
   const TemporaryFolder folder;
   ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("a") + "'").code, 0);
   ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("b") +
-                       "' --set run.threads=1 --set learner.micro_batch_tokens=100 --set rollout.max_sequences=5 --set rollout.max_batch_tokens=16")
+                       "' --set run.threads=1 --set learner.micro_batch_tokens=100 --set "
+                       "rollout.max_sequences=5 --set rollout.max_batch_tokens=16")
                 .code,
             0);
   EXPECT_EQ(deterministic(folder.path("a")), deterministic(folder.path("b")));
@@ -96,15 +125,20 @@ TEST(Train, SeedsDiffer) {
   ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("a") + "'").code, 0);
   ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("b") + "' --set run.seed=4").code, 0);
   EXPECT_NE(deterministic(folder.path("a")), deterministic(folder.path("b")));
-  EXPECT_EQ(run_retort("compare '" + folder.path("a") + "' '" + folder.path("b") + "' --assert-equal").code, 1);
+  EXPECT_EQ(
+      run_retort("compare '" + folder.path("a") + "' '" + folder.path("b") + "' --assert-equal")
+          .code,
+      1);
 }
 
-// kill -9 at 30 moments spread over a run, each resumed until it ends: the bytes of the undisturbed run.
+// kill -9 at 30 moments spread over a run, each resumed until it ends: the bytes of the undisturbed
+// run.
 TEST(Train, KilledAtAnyMomentItEndsWithTheSameBytes) {
   const TemporaryFolder folder;
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("whole") + "'").code, 0);
-  const double whole_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const double whole_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   int killed = 0;
   for (int round = 0; killed < 30 && round < 60; ++round) {
     const std::string run = folder.path("killed" + std::to_string(round));
@@ -112,7 +146,8 @@ TEST(Train, KilledAtAnyMomentItEndsWithTheSameBytes) {
     for (int attempt = 0; attempt < 60 && !done; ++attempt) {
       // A fixed, irregular series of shares of the whole run's time on this machine.
       const double moment = whole_s * (0.03 + 0.0083 * ((round * 31 + attempt * 17) % 113));
-      const ProgramResult result = run_retort(kTiny + " --resume --run '" + run + "'", "timeout -s KILL " + std::to_string(moment));
+      const ProgramResult result = run_retort(kTiny + " --resume --run '" + run + "'",
+                                              "timeout -s KILL " + std::to_string(moment));
       done = result.code == 0;
       killed += done ? 0 : 1;
       if (!done) {
@@ -136,10 +171,13 @@ TEST(Train, CtrlCSavesAndNamesTheCommandThatGoesOn) {
   for (int round = 0; round < 5 && !interrupted; ++round) {
     const std::string run = folder.path("run" + std::to_string(round));
     const ProgramResult result =
-        run_retort(kTiny + " --run '" + run + "' --set train.save_every=0", "tests/e2e/interrupt_when.sh '" + run + "/metrics.jsonl'");
+        run_retort(kTiny + " --run '" + run + "' --set train.save_every=0",
+                   "tests/e2e/interrupt_when.sh '" + run + "/metrics.jsonl'");
     if (result.code != 130) continue;
     interrupted = true;
-    EXPECT_NE(result.err.find("retort train tests/configs/tiny.toml --run " + run + " --resume"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("retort train tests/configs/tiny.toml --run " + run + " --resume"),
+              std::string::npos)
+        << result.err;
     ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'").code, 0);
     EXPECT_EQ(deterministic(folder.path("whole")), deterministic(run));
   }
@@ -154,7 +192,8 @@ TEST(Train, AnExistingRunNeedsResumeAndTheSameConfiguration) {
   const ProgramResult again = run_retort(kTiny + " --run '" + run + "'");
   EXPECT_EQ(again.code, 2);
   EXPECT_NE(again.err.find("--resume"), std::string::npos);
-  const ProgramResult other = run_retort(kTiny + " --resume --run '" + run + "' --set learner.lr=1e-3");
+  const ProgramResult other =
+      run_retort(kTiny + " --resume --run '" + run + "' --set learner.lr=1e-3");
   EXPECT_EQ(other.code, 2);
   EXPECT_NE(other.err.find("[learner.lr]"), std::string::npos);
   EXPECT_EQ(testing::tree_digest(run), before);

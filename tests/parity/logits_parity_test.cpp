@@ -1,19 +1,18 @@
-// Logits of small random models against Transformers' (tests/parity/make_logits_fixtures.py): every row within
-// 2e-4 x the row's largest logit, and the same bits however the forward is laid out.
-#include <gtest/gtest.h>
+// Logits of small random models against Transformers' (tests/parity/make_logits_fixtures.py): every
+// row within 2e-4 x the row's largest logit, and the same bits however the forward is laid out.
+#include "policy/checkpoint/safetensors.h"
+#include "policy/hf_model.h"
+#include "policy/policy.h"
 
 #include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
-
-#include "policy/checkpoint/safetensors.h"
-#include "policy/hf_model.h"
-#include "policy/policy.h"
 
 namespace retort {
 namespace {
@@ -31,11 +30,13 @@ std::vector<std::string> cases() {
 std::vector<std::vector<int32_t>> tokens_of(const std::string& dir) {
   std::vector<std::vector<int32_t>> sequences;
   std::ifstream file(dir + "/tokens.jsonl");
-  for (std::string line; std::getline(file, line);) sequences.push_back(nlohmann::json::parse(line)["tokens"].get<std::vector<int32_t>>());
+  for (std::string line; std::getline(file, line);)
+    sequences.push_back(nlohmann::json::parse(line)["tokens"].get<std::vector<int32_t>>());
   return sequences;
 }
 
-std::vector<float> logits_in_chunks(const Policy& policy, const std::vector<int32_t>& tokens, int64_t chunk) {
+std::vector<float> logits_in_chunks(const Policy& policy, const std::vector<int32_t>& tokens,
+                                    int64_t chunk) {
   const int64_t length = static_cast<int64_t>(tokens.size());
   const int64_t pages = (length + kernels::kPageTokens - 1) / kernels::kPageTokens;
   KvCache cache = make_kv_cache(policy.weights(), pages);
@@ -43,8 +44,10 @@ std::vector<float> logits_in_chunks(const Policy& policy, const std::vector<int3
   for (int64_t begin = 0; begin < length; begin += chunk) {
     RaggedTokens run;
     std::vector<int32_t> held;
-    for (int64_t page = 0; page < pages; ++page) held.push_back(static_cast<int32_t>(pages - 1 - page));
-    run.add_run(tokens.data() + begin, std::min(chunk, length - begin), static_cast<int32_t>(begin), held);
+    for (int64_t page = 0; page < pages; ++page)
+      held.push_back(static_cast<int32_t>(pages - 1 - page));
+    run.add_run(tokens.data() + begin, std::min(chunk, length - begin), static_cast<int32_t>(begin),
+                held);
     const at::Tensor rows = policy.logits(policy.hidden(run, cache));
     logits.insert(logits.end(), rows.data_ptr<float>(), rows.data_ptr<float>() + rows.numel());
   }
@@ -81,12 +84,14 @@ TEST_P(LogitsParity, EqualsTransformers) {
     }
     for (const int64_t chunk : {1, 5, 16, 100000}) {
       const std::vector<float> chunked = logits_in_chunks(policy, sequences[s], chunk);
-      ASSERT_EQ(std::memcmp(chunked.data(), got, chunked.size() * sizeof(float)), 0) << "sequence " << s << " chunk " << chunk;
+      ASSERT_EQ(std::memcmp(chunked.data(), got, chunked.size() * sizeof(float)), 0)
+          << "sequence " << s << " chunk " << chunk;
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LogitsParity, ::testing::ValuesIn(cases()), [](const auto& each) { return each.param; });
+INSTANTIATE_TEST_SUITE_P(All, LogitsParity, ::testing::ValuesIn(cases()),
+                         [](const auto& each) { return each.param; });
 
 }  // namespace
 }  // namespace retort

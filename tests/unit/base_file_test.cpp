@@ -168,10 +168,9 @@ TEST_F(FileTest, JsonLinesOfAFile) {
   EXPECT_NE(user_error([&] { read_json_lines(path("none"), [](const auto&, const auto&) {}); }),
             "");
   write_file_atomic(path("empty.jsonl"), "\n\n");
-  EXPECT_EQ(user_error([&] {
-              read_json_lines(path("empty.jsonl"), [](const auto&, const auto&) {});
-            }),
-            path("empty.jsonl") + ": has no rows; write one JSON object a line");
+  EXPECT_EQ(
+      user_error([&] { read_json_lines(path("empty.jsonl"), [](const auto&, const auto&) {}); }),
+      path("empty.jsonl") + ": has no rows; write one JSON object a line");
 }
 
 TEST(Json, QuotesAndKeepsUtf8) {

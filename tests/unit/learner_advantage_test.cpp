@@ -1,9 +1,9 @@
-// Oracles: GRPO's worked example (R1 2501.12948), Dr. GRPO and V3.2 (2512.02556) for group rewards [1, 0, 0, 0].
+// Oracles: GRPO's worked example (R1 2501.12948), Dr. GRPO and V3.2 (2512.02556) for group rewards
+// [1, 0, 0, 0].
+#include "base/error.h"
 #include "learner/advantage.h"
 
 #include <gtest/gtest.h>
-
-#include "base/error.h"
 
 namespace retort {
 namespace {
@@ -16,14 +16,17 @@ void expect_near(const std::vector<double>& values, const std::vector<double>& e
 }
 
 TEST(Advantage, GrpoWithTheStandardDeviationOfThePopulation) {
-  expect_near(find_advantage("grpo")(kOneRight, {0, 0.0}), {1.7320508, -0.5773503, -0.5773503, -0.5773503});
+  expect_near(find_advantage("grpo")(kOneRight, {0, 0.0}),
+              {1.7320508, -0.5773503, -0.5773503, -0.5773503});
 }
 
 TEST(Advantage, GrpoWithTheStandardDeviationOfTheSample) {
   expect_near(find_advantage("grpo")(kOneRight, {1, 0.0}), {1.5, -0.5, -0.5, -0.5});
 }
 
-TEST(Advantage, DrGrpoOnlyCentres) { expect_near(find_advantage("dr_grpo")(kOneRight, {1, 1e-6}), {0.75, -0.25, -0.25, -0.25}); }
+TEST(Advantage, DrGrpoOnlyCentres) {
+  expect_near(find_advantage("dr_grpo")(kOneRight, {1, 1e-6}), {0.75, -0.25, -0.25, -0.25});
+}
 
 TEST(Advantage, EpsilonIsAddedToTheDeviation) {
   const double deviation = standard_deviation(kOneRight, 0);
@@ -33,7 +36,8 @@ TEST(Advantage, EpsilonIsAddedToTheDeviation) {
 TEST(Advantage, EqualRewardsGiveExactlyZeroWhateverTheEpsilon) {
   for (const char* name : {"grpo", "dr_grpo"})
     for (const double reward : {0.0, 1.0, 0.1})
-      for (const double advantage : find_advantage(name)(std::vector<double>(7, reward), {1, 0.0})) EXPECT_EQ(advantage, 0.0);
+      for (const double advantage : find_advantage(name)(std::vector<double>(7, reward), {1, 0.0}))
+        EXPECT_EQ(advantage, 0.0);
 }
 
 TEST(Advantage, SumsToZero) {

@@ -1,4 +1,5 @@
-// Oracles: the clip table for epsilon 0.2 and the on-policy value of the clipped surrogate; derivatives by differences.
+// Oracles: the clip table for epsilon 0.2 and the on-policy value of the clipped surrogate;
+// derivatives by differences.
 #include "learner/loss.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +17,8 @@ struct TokenResult {
 };
 
 TokenResult one_token(double ratio, double advantage, const ClipSettings& clip) {
-  const std::vector<float> old_logp{-1.0f}, logp{static_cast<float>(-1.0 + std::log(ratio))}, A{static_cast<float>(advantage)}, entropy{0.0f};
+  const std::vector<float> old_logp{-1.0f}, logp{static_cast<float>(-1.0 + std::log(ratio))},
+      A{static_cast<float>(advantage)}, entropy{0.0f};
   std::vector<float> dlogp(1);
   LossSums sums;
   clipped_policy_loss(logp, old_logp, A, entropy, clip, 1.0, dlogp, sums);
@@ -29,7 +31,10 @@ struct ClipRow {
 };
 
 TEST(Loss, ClipTable) {
-  for (const ClipRow& row : {ClipRow{1.5, 1, 1.2, false}, {1.5, -1, -1.5, true}, {0.5, -1, -0.8, false}, {0.5, 1, 0.5, true}}) {
+  for (const ClipRow& row : {ClipRow{1.5, 1, 1.2, false},
+                             {1.5, -1, -1.5, true},
+                             {0.5, -1, -0.8, false},
+                             {0.5, 1, 0.5, true}}) {
     const TokenResult result = one_token(row.ratio, row.advantage, {0.2, 0.2});
     EXPECT_NEAR(-result.loss, row.objective, 1e-6) << row.ratio << ' ' << row.advantage;
     EXPECT_EQ(result.dlogp != 0.0, row.gradient) << row.ratio << ' ' << row.advantage;
@@ -68,8 +73,11 @@ TEST(Loss, DerivativeIsTheDifferenceQuotient) {
   for (const double ratio : {0.7, 0.9, 1.0, 1.1, 1.5})
     for (const double advantage : {1.3, -0.4}) {
       const double h = 1e-3;
-      const auto value = [&](double shift) { return one_token(ratio * std::exp(shift), advantage, clip).loss; };
-      EXPECT_NEAR(one_token(ratio, advantage, clip).dlogp, (value(h) - value(-h)) / (2 * h), 2e-3) << ratio << ' ' << advantage;
+      const auto value = [&](double shift) {
+        return one_token(ratio * std::exp(shift), advantage, clip).loss;
+      };
+      EXPECT_NEAR(one_token(ratio, advantage, clip).dlogp, (value(h) - value(-h)) / (2 * h), 2e-3)
+          << ratio << ' ' << advantage;
     }
 }
 
@@ -86,8 +94,10 @@ TEST(Loss, SumsContinueFromPieceToPiece) {
   clipped_policy_loss(logp, old_logp, A, entropy, {}, 100, whole, a);
   for (size_t begin = 0; begin < 100;) {
     const size_t count = std::min<size_t>(begin % 13 + 1, 100 - begin);
-    clipped_policy_loss(std::span(logp).subspan(begin, count), std::span(old_logp).subspan(begin, count), std::span(A).subspan(begin, count),
-                        std::span(entropy).subspan(begin, count), {}, 100, std::span(pieces).subspan(begin, count), b);
+    clipped_policy_loss(
+        std::span(logp).subspan(begin, count), std::span(old_logp).subspan(begin, count),
+        std::span(A).subspan(begin, count), std::span(entropy).subspan(begin, count), {}, 100,
+        std::span(pieces).subspan(begin, count), b);
     begin += count;
   }
   EXPECT_EQ(a.loss, b.loss);

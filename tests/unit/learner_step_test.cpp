@@ -1,13 +1,13 @@
-// Properties of one GRPO step: the split into micro-batches changes no bit; fresh samples have ratio one and mismatch 0;
-// a gate that is fed a wrong bit says so; a tied matrix gets both its gradients.
+// Properties of one GRPO step: the split into micro-batches changes no bit; fresh samples have
+// ratio one and mismatch 0; a gate that is fed a wrong bit says so; a tied matrix gets both its
+// gradients.
 #include "learner/learner.h"
+#include "rollout/engine.h"
+#include "tests/tiny_policy.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
-
-#include "rollout/engine.h"
-#include "tests/tiny_policy.h"
 
 namespace retort {
 namespace {
@@ -29,7 +29,8 @@ std::vector<ScoredGroup> sample_groups(const Policy& policy, int64_t top_k = 0) 
   settings.max_length = 64;
   Engine engine(policy, settings);
   std::vector<GroupRequest> requests;
-  for (uint32_t task = 0; task < 5; ++task) requests.push_back({{1, task, 0, 0}, 0, {1, static_cast<int32_t>(8 + task), 30, 31}, 4});
+  for (uint32_t task = 0; task < 5; ++task)
+    requests.push_back({{1, task, 0, 0}, 0, {1, static_cast<int32_t>(8 + task), 30, 31}, 4});
   std::vector<ScoredGroup> groups(5);
   for (Sample& sample : engine.run(requests)) {
     // Any rule will do; group 4 has no variance.
@@ -54,7 +55,8 @@ struct StepOutcome {
   std::vector<float> weights;
 };
 
-StepOutcome run_step(int64_t micro_batch_tokens, bool tied = true, const std::string& check = "all", int64_t top_k = 0) {
+StepOutcome run_step(int64_t micro_batch_tokens, bool tied = true, const std::string& check = "all",
+                     int64_t top_k = 0) {
   std::unique_ptr<Policy> policy = testing::tiny_policy(4, tied);
   const std::vector<ScoredGroup> groups = sample_groups(*policy, top_k);
   LearnerSettings settings;
@@ -152,7 +154,8 @@ TEST(LearnerStep, WithoutKeptGroupsTheWeightsStay) {
   EXPECT_TRUE(same_bits(all_values(*policy), before));
 }
 
-// A verdict that is ours leaves the group's statistics and the batch: the others learn as if it had not been drawn.
+// A verdict that is ours leaves the group's statistics and the batch: the others learn as if it had
+// not been drawn.
 TEST(LearnerStep, AVerifierErrorIsMaskedOut) {
   const auto weights_after = [](bool masked) {
     std::unique_ptr<Policy> policy = testing::tiny_policy(4);

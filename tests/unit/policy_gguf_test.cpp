@@ -48,7 +48,9 @@ void expect_tensors(const json& want, const std::string& dir) {
     const TensorView& view = weights.at(name, shape);
     std::vector<float> values(static_cast<size_t>(view.size()));
     weights.load_f32(name, shape, values.data());
-    EXPECT_EQ(digest(values.data(), values.size() * sizeof(float)), tensor["xxh3_128"].get<std::string>()) << name;
+    EXPECT_EQ(digest(values.data(), values.size() * sizeof(float)),
+              tensor["xxh3_128"].get<std::string>())
+        << name;
   }
 }
 

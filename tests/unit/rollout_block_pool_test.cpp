@@ -1,9 +1,8 @@
 // Invariants of the pool's header.
+#include "base/check.h"
 #include "rollout/block_pool.h"
 
 #include <gtest/gtest.h>
-
-#include "base/check.h"
 
 namespace retort {
 namespace {

@@ -1,15 +1,15 @@
-// Property: a sample is a function of its id, its prompt and the weights, whatever runs beside it. The reference is each
-// sample drawn alone; its log-probabilities are those of one packed forward, bit for bit.
+// Property: a sample is a function of its id, its prompt and the weights, whatever runs beside it.
+// The reference is each sample drawn alone; its log-probabilities are those of one packed forward,
+// bit for bit.
+#include "base/error.h"
+#include "kernels/parallel.h"
 #include "rollout/engine.h"
+#include "tests/tiny_policy.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <map>
-
-#include "base/error.h"
-#include "kernels/parallel.h"
-#include "tests/tiny_policy.h"
 
 namespace retort {
 namespace {
@@ -28,7 +28,8 @@ std::vector<GroupRequest> requests() {
   std::vector<GroupRequest> groups;
   for (uint32_t task = 0; task < 6; ++task) {
     GroupRequest group{{3, task, 0, 0}, task, {1}, 4};
-    for (uint32_t t = 0; t < 3 + task * 7; ++t) group.prompt.push_back(static_cast<int32_t>(7 + (t * 11 + task * 5) % 40));
+    for (uint32_t t = 0; t < 3 + task * 7; ++t)
+      group.prompt.push_back(static_cast<int32_t>(7 + (t * 11 + task * 5) % 40));
     groups.push_back(group);
   }
   return groups;
@@ -113,20 +114,25 @@ TEST_F(EngineProperty, APromptIsComputedOncePerGroup) {
   Engine engine(*policy_, settings_with());
   engine.run(requests());
   int64_t prompt_tokens = 0;
-  for (const GroupRequest& group : requests()) prompt_tokens += static_cast<int64_t>(group.prompt.size());
+  for (const GroupRequest& group : requests())
+    prompt_tokens += static_cast<int64_t>(group.prompt.size());
   EXPECT_EQ(engine.counters().prefill_tokens, prompt_tokens);
 }
 
 TEST_F(EngineProperty, LogprobsAreThoseOfOnePackedForward) {
   for (const double temperature : {1.0, 0.7}) {
-    const std::vector<Sample> samples = Engine(*policy_, settings_with(temperature)).run(requests());
+    const std::vector<Sample> samples =
+        Engine(*policy_, settings_with(temperature)).run(requests());
     for (const Sample& sample : samples) {
-      const PackedSequences packed = pack_sequences({{sample.tokens.begin(), sample.tokens.end() - 1}});
+      const PackedSequences packed =
+          pack_sequences({{sample.tokens.begin(), sample.tokens.end() - 1}});
       KvCache cache = make_kv_cache(policy_->weights(), packed.pages);
       std::vector<int64_t> rows;
-      for (int32_t c = 0; c < sample.completion_length(); ++c) rows.push_back(sample.prompt_length + c - 1);
-      const kernels::HeadResult head = policy_->logprob(policy_->select(policy_->hidden(packed.tokens, cache), rows),
-                                                        {sample.tokens.begin() + sample.prompt_length, sample.tokens.end()}, temperature);
+      for (int32_t c = 0; c < sample.completion_length(); ++c)
+        rows.push_back(sample.prompt_length + c - 1);
+      const kernels::HeadResult head = policy_->logprob(
+          policy_->select(policy_->hidden(packed.tokens, cache), rows),
+          {sample.tokens.begin() + sample.prompt_length, sample.tokens.end()}, temperature);
       const auto* logp = head.logp_T.data_ptr<float>();
       EXPECT_EQ(std::vector<float>(logp, logp + sample.logprobs.size()), sample.logprobs);
     }
@@ -142,10 +148,12 @@ TEST_F(EngineProperty, KeptSetsAreReplayed) {
   for (const Sample& sample : samples) {
     ASSERT_EQ(sample.kept_begin.size(), static_cast<size_t>(sample.completion_length()) + 1);
     for (int32_t c = 0; c < sample.completion_length(); ++c) {
-      const auto begin = sample.kept_ids.begin() + sample.kept_begin[c], end = sample.kept_ids.begin() + sample.kept_begin[c + 1];
+      const auto begin = sample.kept_ids.begin() + sample.kept_begin[c],
+                 end = sample.kept_ids.begin() + sample.kept_begin[c + 1];
       EXPECT_LE(end - begin, 7);
       EXPECT_TRUE(std::is_sorted(begin, end));
-      EXPECT_TRUE(std::binary_search(begin, end, sample.tokens[sample.prompt_length + c])) << "a token outside its kept set";
+      EXPECT_TRUE(std::binary_search(begin, end, sample.tokens[sample.prompt_length + c]))
+          << "a token outside its kept set";
     }
   }
 }
@@ -165,7 +173,8 @@ TEST_F(EngineProperty, GreedyTakesTheLargestLogit) {
   }
 }
 
-// 20,000 draws of one row against its probabilities: chi-squared with 47 degrees of freedom, far tail at 100.
+// 20,000 draws of one row against its probabilities: chi-squared with 47 degrees of freedom, far
+// tail at 100.
 TEST_F(EngineProperty, TokensFollowTheirProbabilities) {
   EngineSettings settings = settings_with();
   settings.max_new_tokens = 1;

@@ -13,11 +13,14 @@ class Arguments {
   Arguments(const std::string& command, const std::string& help, const std::string& example);
   ~Arguments();
 
-  void positional(const std::string& name, std::string& value, const std::string& help, bool required = true);
-  void option(const std::string& flag, std::string& value, const std::string& help, bool required = false);
+  void positional(const std::string& name, std::string& value, const std::string& help,
+                  bool required = true);
+  void option(const std::string& flag, std::string& value, const std::string& help,
+              bool required = false);
   void option(const std::string& flag, int64_t& value, const std::string& help);
   void option(const std::string& flag, double& value, const std::string& help);
-  void option(const std::string& flag, std::vector<std::string>& values, const std::string& help);  // repeatable
+  void option(const std::string& flag, std::vector<std::string>& values,
+              const std::string& help);  // repeatable
   void flag(const std::string& flag, bool& value, const std::string& help);
 
   // False when help was asked for and printed. UserError for what does not parse.

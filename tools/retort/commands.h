@@ -1,6 +1,6 @@
 #pragma once
-// The subcommands: one function each, listed in the table of main.cpp. A function gets the arguments behind its name
-// and returns the exit code; failures are thrown (base/error.h).
+// The subcommands: one function each, listed in the table of main.cpp. A function gets the
+// arguments behind its name and returns the exit code; failures are thrown (base/error.h).
 #include <string>
 #include <vector>
 

@@ -1,15 +1,15 @@
 // retort eval: accuracy of a model on tasks, with confidence intervals, by family and level.
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <charconv>
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "tasks/evaluation_set.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/evaluation.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
 
 namespace retort {
 namespace {
@@ -19,8 +19,11 @@ std::vector<int64_t> parse_pass_at(const std::string& text, int64_t samples) {
   for (const char *at = text.data(), *end = at + text.size(); at < end; ++at) {
     int64_t k = 0;
     const auto [stop, error] = std::from_chars(at, end, k);
-    if (error != std::errc() || k < 1 || (stop != end && *stop != ',')) throw UserError("--pass-at", "got '" + text + "'", "write numbers joined by commas, as 1,8");
-    if (k > samples) throw UserError("--pass-at", fmt::format("got {} with {} samples a task", k, samples), fmt::format("set --samples to {} or more", k));
+    if (error != std::errc() || k < 1 || (stop != end && *stop != ','))
+      throw UserError("--pass-at", "got '" + text + "'", "write numbers joined by commas, as 1,8");
+    if (k > samples)
+      throw UserError("--pass-at", fmt::format("got {} with {} samples a task", k, samples),
+                      fmt::format("set --samples to {} or more", k));
     ks.push_back(k);
     at = stop;
   }
@@ -38,7 +41,8 @@ nlohmann::ordered_json json_of(const EvaluationCell& cell, const EvaluationResul
   return json;
 }
 
-void print_row(const std::string& name, const EvaluationCell& cell, const EvaluationResult& result) {
+void print_row(const std::string& name, const EvaluationCell& cell,
+               const EvaluationResult& result) {
   fmt::print("{:24} {:>6}", name, cell.right.size());
   for (const int64_t k : result.pass_at) fmt::print("   {:>7.4f}", cell.pass_at(k, result.samples));
   const auto [low, high] = cell.ci95(result.samples);
@@ -56,43 +60,62 @@ int run_eval(const CommandArguments& arguments) {
   int64_t seed = 0, threads = 0;
   bool json = false;
   Arguments parser("eval", "Accuracy with 95 % confidence intervals, by family and level.",
-                   "retort eval --model configs/tiny_base --tasks chain_sum:1-6:120:1,countdown:1-6:120:1 --samples 8 --pass-at 1,8");
+                   "retort eval --model configs/tiny_base --tasks "
+                   "chain_sum:1-6:120:1,countdown:1-6:120:1 --samples 8 --pass-at 1,8");
   parser.option("--model", model_path, "Hugging Face directory, checkpoint or run", true);
-  parser.option("--tasks", spec, "FAMILY:LEVELS:COUNT:SEED[:train][:repeat] or a JSON Lines file; several joined by commas", true);
+  parser.option(
+      "--tasks", spec,
+      "FAMILY:LEVELS:COUNT:SEED[:train][:repeat] or a JSON Lines file; several joined by commas",
+      true);
   parser.option("--samples", settings.samples, "completions of each task");
   parser.option("--temperature", settings.temperature, "0 is greedy");
   parser.option("--top-k", settings.top_k, "keep the k most probable tokens; 0 keeps all");
-  parser.option("--top-p", settings.top_p, "keep the smallest set with this probability; 1 keeps all");
-  parser.option("--max-new-tokens", settings.max_new_tokens, "longest completion; 0: 256, or what the model's positions leave");
+  parser.option("--top-p", settings.top_p,
+                "keep the smallest set with this probability; 1 keeps all");
+  parser.option("--max-new-tokens", settings.max_new_tokens,
+                "longest completion; 0: 256, or what the model's positions leave");
   parser.option("--stop", settings.stop, "string that ends a completion (repeatable)");
   parser.option("--pass-at", pass_at, "k of pass@k, joined by commas");
   parser.option("--reward", reward, "row of the rewards table; a score above 1/2 is right");
   parser.option("--prompt-key", task_options.prompt_key, "key of the prompt in the rows of a file");
-  parser.option("--answer-key", task_options.answer_key, "key of the gold answer in the rows of a file");
+  parser.option("--answer-key", task_options.answer_key,
+                "key of the gold answer in the rows of a file");
   parser.option("--seed", seed, "decides the samples");
   parser.option("--max-sequences", settings.max_sequences, "most sequences in one forward");
   parser.option("--device", device, "auto, cpu or cuda");
   parser.option("--threads", threads, "CPU threads; 0 takes all cores");
   parser.flag("--json", json, "one JSON object on standard output");
   if (!parser.parse(arguments)) return 0;
-  if (settings.samples < 1) throw UserError("--samples", fmt::format("got {}", settings.samples), "set it to 1 or more");
-  if (settings.temperature < 0) throw UserError("--temperature", fmt::format("got {}", settings.temperature), "set it to 0 (greedy) or more");
-  if (settings.max_new_tokens < 0) throw UserError("--max-new-tokens", fmt::format("got {}", settings.max_new_tokens), "set it to 0 (default) or more");
-  if (settings.max_sequences < 1) throw UserError("--max-sequences", fmt::format("got {}", settings.max_sequences), "set it to 1 or more");
+  if (settings.samples < 1)
+    throw UserError("--samples", fmt::format("got {}", settings.samples), "set it to 1 or more");
+  if (settings.temperature < 0)
+    throw UserError("--temperature", fmt::format("got {}", settings.temperature),
+                    "set it to 0 (greedy) or more");
+  if (settings.max_new_tokens < 0)
+    throw UserError("--max-new-tokens", fmt::format("got {}", settings.max_new_tokens),
+                    "set it to 0 (default) or more");
+  if (settings.max_sequences < 1)
+    throw UserError("--max-sequences", fmt::format("got {}", settings.max_sequences),
+                    "set it to 1 or more");
   settings.pass_at = parse_pass_at(pass_at, settings.samples);
   settings.seed = static_cast<uint32_t>(seed);
   const RewardSet rewards({{reward, 1.0}}, "--reward");
-  const std::vector<Task> tasks = evaluation_tasks(parse_evaluation_spec(spec, "--tasks"), task_options);
+  const std::vector<Task> tasks =
+      evaluation_tasks(parse_evaluation_spec(spec, "--tasks"), task_options);
   set_cpu_threads(threads);
   const LoadedModel model = load_model(model_path, "--model", device);
   const EvaluationResult result = evaluate(model, tasks, rewards, settings);
   const double rate = static_cast<double>(result.tokens) / std::max(result.seconds, 1e-9);
 
   if (json) {
-    nlohmann::ordered_json out = {{"model", model_path}, {"tasks", spec}, {"samples", settings.samples}, {"temperature", settings.temperature}};
+    nlohmann::ordered_json out = {{"model", model_path},
+                                  {"tasks", spec},
+                                  {"samples", settings.samples},
+                                  {"temperature", settings.temperature}};
     for (const auto& [family, cell] : result.families) {
       nlohmann::ordered_json entry = json_of(cell, result);
-      for (const auto& [level, level_cell] : result.levels.at(family)) entry["levels"][std::to_string(level)] = json_of(level_cell, result);
+      for (const auto& [level, level_cell] : result.levels.at(family))
+        entry["levels"][std::to_string(level)] = json_of(level_cell, result);
       out["families"][family] = std::move(entry);
     }
     out["all"] = json_of(result.all, result);
@@ -105,10 +128,12 @@ int run_eval(const CommandArguments& arguments) {
   fmt::print("   95 % interval of pass@1\n");
   for (const auto& [family, cell] : result.families) {
     print_row(family.empty() ? "(file)" : family, cell, result);
-    for (const auto& [level, level_cell] : result.levels.at(family)) print_row("  level " + std::to_string(level), level_cell, result);
+    for (const auto& [level, level_cell] : result.levels.at(family))
+      print_row("  level " + std::to_string(level), level_cell, result);
   }
   print_row("all", result.all, result);
-  fmt::print(stderr, "{} tokens, {:.0f} tokens/s, mean length {:.1f}\n", result.tokens, rate, result.mean_length);
+  fmt::print(stderr, "{} tokens, {:.0f} tokens/s, mean length {:.1f}\n", result.tokens, rate,
+             result.mean_length);
   return 0;
 }
 

@@ -1,21 +1,24 @@
 #include "tools/retort/evaluation.h"
 
-#include <algorithm>
-#include <chrono>
-
 #include "base/check.h"
 #include "base/exact_math.h"
+
+#include <algorithm>
+#include <chrono>
 
 namespace retort {
 namespace {
 
-double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 // 1 - C(n - c, k) / C(n, k) as a product of k factors.
 double unbiased_pass_at(int64_t n, int64_t c, int64_t k) {
   if (n - c < k) return 1.0;
   double miss = 1.0;
-  for (int64_t i = 0; i < k; ++i) miss *= static_cast<double>(n - c - i) / static_cast<double>(n - i);
+  for (int64_t i = 0; i < k; ++i)
+    miss *= static_cast<double>(n - c - i) / static_cast<double>(n - i);
   return 1.0 - miss;
 }
 
@@ -46,10 +49,11 @@ std::pair<double, double> EvaluationCell::ci95(int64_t samples) const {
   return {std::max(0.0, p - half), std::min(1.0, p + half)};
 }
 
-EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tasks, const RewardSet& rewards,
-                          const EvaluationSettings& settings) {
+EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tasks,
+                          const RewardSet& rewards, const EvaluationSettings& settings) {
   EngineSettings engine_options = engine_settings(model);
-  engine_options.sampling = {settings.temperature, settings.top_k, settings.top_p, settings.seed, Purpose::kEvaluation};
+  engine_options.sampling = {settings.temperature, settings.top_k, settings.top_p, settings.seed,
+                             Purpose::kEvaluation};
   engine_options.length_setting = settings.length_setting;
   engine_options.stop = settings.stop;
   engine_options.max_sequences = settings.max_sequences;
@@ -57,10 +61,16 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
   engine_options.cache_bytes = settings.cache_bytes;
   std::vector<GroupRequest> requests;
   for (size_t t = 0; t < tasks.size(); ++t) {
-    requests.push_back({{0, static_cast<uint32_t>(t), 0, 0}, tasks[t].uid, model.codec->encode(tasks[t]), settings.samples});
-    engine_options.max_length = std::max(engine_options.max_length, static_cast<int64_t>(requests.back().prompt.size()));
+    requests.push_back({{0, static_cast<uint32_t>(t), 0, 0},
+                        tasks[t].uid,
+                        model.codec->encode(tasks[t]),
+                        settings.samples});
+    engine_options.max_length =
+        std::max(engine_options.max_length, static_cast<int64_t>(requests.back().prompt.size()));
   }
-  engine_options.max_new_tokens = settings.max_new_tokens > 0 ? settings.max_new_tokens : default_new_tokens(model, engine_options.max_length, 256);
+  engine_options.max_new_tokens = settings.max_new_tokens > 0
+                                      ? settings.max_new_tokens
+                                      : default_new_tokens(model, engine_options.max_length, 256);
   engine_options.max_length += engine_options.max_new_tokens;
   EvaluationResult result;
   result.samples = settings.samples;
@@ -75,13 +85,15 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
   for (size_t t = 0; t < tasks.size(); ++t) {
     int64_t right = 0;
     for (int64_t slot = 0; slot < settings.samples; ++slot) {
-      const Sample& sample = samples[t * static_cast<size_t>(settings.samples) + static_cast<size_t>(slot)];
+      const Sample& sample =
+          samples[t * static_cast<size_t>(settings.samples) + static_cast<size_t>(slot)];
       const Verdict verdict = rewards.score(sample.id, tasks[t], model.codec->completion(sample));
       const double score = is_policys_doing(verdict.outcome) ? verdict.score : 0.0;
       right += score > 0.5 ? 1 : 0;
       result.tokens += sample.completion_length();
       if (slot == 0 && result.shown.size() < 16) {
-        const std::string prompt = tasks[t].messages.empty() ? tasks[t].prompt : tasks[t].messages.back().content;
+        const std::string prompt =
+            tasks[t].messages.empty() ? tasks[t].prompt : tasks[t].messages.back().content;
         result.shown.push_back({prompt, model.codec->readable(sample), score});
       }
     }
@@ -89,7 +101,8 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
     result.families[tasks[t].family].right.push_back(right);
     result.levels[tasks[t].family][tasks[t].level].right.push_back(right);
   }
-  result.mean_length = static_cast<double>(result.tokens) / static_cast<double>(std::max<size_t>(samples.size(), 1));
+  result.mean_length =
+      static_cast<double>(result.tokens) / static_cast<double>(std::max<size_t>(samples.size(), 1));
   return result;
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 // Evaluation: K samples of each task, scored; pass@k by family and level.
+#include "base/record/task.h"
+#include "rewards/score.h"
+#include "tools/retort/model.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
-
-#include "base/record/task.h"
-#include "rewards/score.h"
-#include "tools/retort/model.h"
 
 namespace retort {
 
@@ -31,8 +31,8 @@ struct EvaluationCell {
   std::vector<int64_t> right;
   // Mean over tasks of the unbiased estimator 1 - C(n - c, k) / C(n, k) (Chen et al. 2021).
   double pass_at(int64_t k, int64_t samples) const;
-  // 95 % interval of pass@1 over tasks: Wilson's score for one sample a task, else the normal interval of the mean
-  // over tasks, clamped to [0, 1].
+  // 95 % interval of pass@1 over tasks: Wilson's score for one sample a task, else the normal
+  // interval of the mean over tasks, clamped to [0, 1].
   std::pair<double, double> ci95(int64_t samples) const;
 };
 
@@ -40,7 +40,7 @@ struct EvaluationResult {
   int64_t samples = 1;
   std::vector<int64_t> pass_at;
   EvaluationCell all;
-  std::map<std::string, EvaluationCell> families;                     // "" for rows without a family
+  std::map<std::string, EvaluationCell> families;  // "" for rows without a family
   std::map<std::string, std::map<int32_t, EvaluationCell>> levels;
   int64_t tokens = 0;
   double mean_length = 0;
@@ -52,8 +52,9 @@ struct EvaluationResult {
   std::vector<Shown> shown;  // first sample of the first tasks, for a reader
 };
 
-// Samples are functions of (seed, task index, slot): the same questions and the same dice each time.
-EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tasks, const RewardSet& rewards,
-                          const EvaluationSettings& settings);
+// Samples are functions of (seed, task index, slot): the same questions and the same dice each
+// time.
+EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tasks,
+                          const RewardSet& rewards, const EvaluationSettings& settings);
 
 }  // namespace retort

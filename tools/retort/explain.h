@@ -1,8 +1,8 @@
 #pragma once
 // --explain: what a configuration means before it runs.
-#include <string>
-
 #include "tools/retort/train_parts.h"
+
+#include <string>
 
 namespace retort {
 

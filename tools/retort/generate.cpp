@@ -1,9 +1,4 @@
 // retort generate: completions with log-probabilities.
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/json.h"
 #include "policy/hf_model.h"
@@ -12,6 +7,11 @@
 #include "tools/retort/messages.h"
 #include "tools/retort/model.h"
 #include "tools/retort/rows.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace retort {
 namespace {
@@ -41,7 +41,8 @@ std::vector<Prompt> read_prompts(const Options& options, const PromptCodec& code
     else if (row.contains("prompt") && row["prompt"].is_string())
       prompt.tokens = codec.encode_text(row["prompt"].get<std::string>());
     else
-      throw UserError(place, "has neither a text \"prompt\" nor \"messages\"", "write {\"prompt\": \"…\"} or {\"messages\": […]}");
+      throw UserError(place, "has neither a text \"prompt\" nor \"messages\"",
+                      "write {\"prompt\": \"…\"} or {\"messages\": […]}");
     prompts.push_back(std::move(prompt));
   });
   return prompts;
@@ -49,9 +50,12 @@ std::vector<Prompt> read_prompts(const Options& options, const PromptCodec& code
 
 const char* stop_name(StopReason stop) {
   switch (stop) {
-    case StopReason::kEos: return "eos";
-    case StopReason::kLength: return "length";
-    case StopReason::kStopString: return "stop_string";
+    case StopReason::kEos:
+      return "eos";
+    case StopReason::kLength:
+      return "length";
+    case StopReason::kStopString:
+      return "stop_string";
   }
   return "";
 }
@@ -59,21 +63,33 @@ const char* stop_name(StopReason stop) {
 std::string row_of(const Sample& sample, const Prompt& prompt, const PromptCodec& codec, bool hex) {
   const std::vector<int32_t> ids(sample.tokens.begin() + sample.prompt_length, sample.tokens.end());
   const nlohmann::json text = codec.completion(sample).text;
-  return fmt::format(R"({{"id":{},"sample":{},"text":{},"ids":{},"logprobs":{},"stop":"{}","prompt_tokens":{},"version":{}}})",
-                     prompt.id.dump(), sample.id.slot, text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                     int_list(ids), float_list(sample.logprobs, hex), stop_name(sample.stop), sample.prompt_length,
-                     sample.version_max());
+  return fmt::format(
+      R"({{"id":{},"sample":{},"text":{},"ids":{},"logprobs":{},"stop":"{}","prompt_tokens":{},"version":{}}})",
+      prompt.id.dump(), sample.id.slot,
+      text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), int_list(ids),
+      float_list(sample.logprobs, hex), stop_name(sample.stop), sample.prompt_length,
+      sample.version_max());
 }
 
 void check(const Options& options) {
   if (options.prompt.empty() == options.in.empty())
-    throw UserError("generate", "needs one of --prompt and --in", "give --prompt TEXT or --in FILE.jsonl");
-  if (options.samples < 1) throw UserError("--samples", "got " + std::to_string(options.samples), "set it to 1 or more");
-  if (options.temperature < 0) throw UserError("--temperature", fmt::format("got {}", options.temperature), "set it to 0 (greedy) or more");
-  if (options.top_k < 0) throw UserError("--top-k", fmt::format("got {}", options.top_k), "set it to 0 (all) or more");
-  if (!(options.top_p > 0 && options.top_p <= 1)) throw UserError("--top-p", fmt::format("got {}", options.top_p), "set it above 0, at most 1");
-  if (options.max_new_tokens < 0) throw UserError("--max-new-tokens", fmt::format("got {}", options.max_new_tokens), "set it to 0 (default) or more");
-  if (options.max_sequences < 1) throw UserError("--max-sequences", fmt::format("got {}", options.max_sequences), "set it to 1 or more");
+    throw UserError("generate", "needs one of --prompt and --in",
+                    "give --prompt TEXT or --in FILE.jsonl");
+  if (options.samples < 1)
+    throw UserError("--samples", "got " + std::to_string(options.samples), "set it to 1 or more");
+  if (options.temperature < 0)
+    throw UserError("--temperature", fmt::format("got {}", options.temperature),
+                    "set it to 0 (greedy) or more");
+  if (options.top_k < 0)
+    throw UserError("--top-k", fmt::format("got {}", options.top_k), "set it to 0 (all) or more");
+  if (!(options.top_p > 0 && options.top_p <= 1))
+    throw UserError("--top-p", fmt::format("got {}", options.top_p), "set it above 0, at most 1");
+  if (options.max_new_tokens < 0)
+    throw UserError("--max-new-tokens", fmt::format("got {}", options.max_new_tokens),
+                    "set it to 0 (default) or more");
+  if (options.max_sequences < 1)
+    throw UserError("--max-sequences", fmt::format("got {}", options.max_sequences),
+                    "set it to 1 or more");
 }
 
 }  // namespace
@@ -84,20 +100,25 @@ int run_generate(const CommandArguments& arguments) {
                    "retort generate --model configs/tiny_base --prompt \"8+19=\" --samples 4");
   parser.option("--model", options.model, "Hugging Face directory, checkpoint or run", true);
   parser.option("--prompt", options.prompt, "one text prompt");
-  parser.option("--in", options.in, "JSON Lines of {\"prompt\"} or {\"messages\"}, optional \"id\"; - is standard input");
+  parser.option(
+      "--in", options.in,
+      "JSON Lines of {\"prompt\"} or {\"messages\"}, optional \"id\"; - is standard input");
   parser.option("--out", options.out, "JSON Lines, one a sample; - is standard output");
   parser.option("--samples", options.samples, "completions of each prompt");
   parser.option("--temperature", options.temperature, "0 is greedy, ties to the lower id");
   parser.option("--top-k", options.top_k, "keep the k most probable tokens; 0 keeps all");
-  parser.option("--top-p", options.top_p, "keep the smallest set with this probability; 1 keeps all");
-  parser.option("--max-new-tokens", options.max_new_tokens, "longest completion; 0: 256, or what the model's positions leave");
+  parser.option("--top-p", options.top_p,
+                "keep the smallest set with this probability; 1 keeps all");
+  parser.option("--max-new-tokens", options.max_new_tokens,
+                "longest completion; 0: 256, or what the model's positions leave");
   parser.option("--stop", options.stop, "string that ends a completion (repeatable)");
   parser.option("--seed", options.seed, "decides the samples, whatever the batch");
   parser.option("--max-sequences", options.max_sequences, "most sequences in one forward");
   parser.option("--device", options.device, "auto, cpu or cuda");
   parser.option("--threads", options.threads, "CPU threads; 0 takes all cores");
   parser.flag("--hex", options.hex, "log-probabilities as the 8 hex digits of their bits");
-  parser.flag("--json", options.json, "JSON Lines on standard output (the default for --out FILE and --in)");
+  parser.flag("--json", options.json,
+              "JSON Lines on standard output (the default for --out FILE and --in)");
   if (!parser.parse(arguments)) return 0;
   check(options);
   set_cpu_threads(options.threads);
@@ -105,16 +126,21 @@ int run_generate(const CommandArguments& arguments) {
   const std::vector<Prompt> prompts = read_prompts(options, *model.codec);
 
   EngineSettings settings = engine_settings(model);
-  settings.sampling = {options.temperature, options.top_k, options.top_p, static_cast<uint32_t>(options.seed), Purpose::kSampling};
+  settings.sampling = {options.temperature, options.top_k, options.top_p,
+                       static_cast<uint32_t>(options.seed), Purpose::kSampling};
   int64_t longest = 0;
-  for (const Prompt& prompt : prompts) longest = std::max(longest, static_cast<int64_t>(prompt.tokens.size()));
-  settings.max_new_tokens = options.max_new_tokens > 0 ? options.max_new_tokens : default_new_tokens(model, longest, 256);
+  for (const Prompt& prompt : prompts)
+    longest = std::max(longest, static_cast<int64_t>(prompt.tokens.size()));
+  settings.max_new_tokens =
+      options.max_new_tokens > 0 ? options.max_new_tokens : default_new_tokens(model, longest, 256);
   settings.max_length = longest + settings.max_new_tokens;
   settings.length_setting = "--max-new-tokens";
   settings.stop = options.stop;
   settings.max_sequences = options.max_sequences;
   std::vector<GroupRequest> requests;
-  for (size_t i = 0; i < prompts.size(); ++i) requests.push_back({{0, static_cast<uint32_t>(i), 0, 0}, 0, prompts[i].tokens, options.samples});
+  for (size_t i = 0; i < prompts.size(); ++i)
+    requests.push_back(
+        {{0, static_cast<uint32_t>(i), 0, 0}, 0, prompts[i].tokens, options.samples});
   Engine engine(*model.policy, settings);
   const std::vector<Sample> samples = engine.run(requests);
 
@@ -123,7 +149,8 @@ int run_generate(const CommandArguments& arguments) {
     return 0;
   }
   RowWriter out(options.out);
-  for (const Sample& sample : samples) out.write(row_of(sample, prompts[sample.id.task], *model.codec, options.hex));
+  for (const Sample& sample : samples)
+    out.write(row_of(sample, prompts[sample.id.task], *model.codec, options.hex));
   out.close();
   return 0;
 }

@@ -1,13 +1,4 @@
 // retort logits: fp32 logits of given tokens, the same forward laid out in several ways.
-#include <ATen/core/grad_mode.h>
-#include <ATen/core/Tensor.h>
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <charconv>
-#include <cstring>
-#include <nlohmann/json.hpp>
-
 #include "base/check.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -16,6 +7,15 @@
 #include "tools/retort/commands.h"
 #include "tools/retort/model.h"
 #include "tools/retort/rows.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
 
 namespace retort {
 namespace {
@@ -29,23 +29,31 @@ std::vector<Tokens> read_tokens(const std::string& path, const Policy& policy, b
   std::vector<Tokens> sequences;
   const int64_t V = policy.config().vocab_size;
   read_json_lines(path, [&](const nlohmann::ordered_json& row, const std::string& place) {
-    const auto bad = [&](const std::string& what) { throw UserError(place, what, "write {\"tokens\": [1, 2, 3]} with ids below " + std::to_string(V)); };
-    if (!row.contains("tokens") || !row["tokens"].is_array() || row["tokens"].empty()) bad("has no list \"tokens\"");
+    const auto bad = [&](const std::string& what) {
+      throw UserError(place, what,
+                      "write {\"tokens\": [1, 2, 3]} with ids below " + std::to_string(V));
+    };
+    if (!row.contains("tokens") || !row["tokens"].is_array() || row["tokens"].empty())
+      bad("has no list \"tokens\"");
     Tokens tokens;
     for (const auto& token : row["tokens"]) {
-      if (!token.is_number_integer() || token.get<int64_t>() < 0 || token.get<int64_t>() >= V) bad("token " + token.dump() + " is no id of this model");
+      if (!token.is_number_integer() || token.get<int64_t>() < 0 || token.get<int64_t>() >= V)
+        bad("token " + token.dump() + " is no id of this model");
       tokens.push_back(token.get<int32_t>());
     }
     if (logprobs && tokens.size() < 2) bad("one token has no next one");
     if (static_cast<int64_t>(tokens.size()) > policy.max_positions())
-      throw UserError(place, fmt::format("has {} tokens, the model {} positions", tokens.size(), policy.max_positions()), "shorten it");
+      throw UserError(place,
+                      fmt::format("has {} tokens, the model {} positions", tokens.size(),
+                                  policy.max_positions()),
+                      "shorten it");
     sequences.push_back(std::move(tokens));
   });
   return sequences;
 }
 
-// Hidden rows of one sequence, `chunk` tokens a forward, in pages given out back to front: a page's number and neighbours
-// must not matter.
+// Hidden rows of one sequence, `chunk` tokens a forward, in pages given out back to front: a page's
+// number and neighbours must not matter.
 at::Tensor hidden_in_chunks(const Policy& policy, const Tokens& tokens, int64_t chunk) {
   const int64_t length = static_cast<int64_t>(tokens.size());
   const int64_t pages = (length + kernels::kPageTokens - 1) / kernels::kPageTokens;
@@ -54,7 +62,8 @@ at::Tensor hidden_in_chunks(const Policy& policy, const Tokens& tokens, int64_t 
   for (int64_t begin = 0; begin < length; begin += chunk) {
     const int64_t count = std::min(chunk, length - begin);
     std::vector<int32_t> held;
-    for (int64_t page = 0; page * kernels::kPageTokens < begin + count; ++page) held.push_back(static_cast<int32_t>(pages - 1 - page));
+    for (int64_t page = 0; page * kernels::kPageTokens < begin + count; ++page)
+      held.push_back(static_cast<int32_t>(pages - 1 - page));
     RaggedTokens run;
     run.add_run(tokens.data() + begin, count, static_cast<int32_t>(begin), held);
     const at::Tensor rows = policy.hidden(run, cache);
@@ -69,7 +78,10 @@ std::vector<at::Tensor> hidden_packed(const Policy& policy, const std::vector<To
   for (size_t begin = 0; begin < sequences.size();) {
     std::vector<Tokens> together;
     int64_t tokens = 0;
-    for (size_t end = begin; end < sequences.size() && (together.empty() || tokens + static_cast<int64_t>(sequences[end].size()) <= kPackTokens); ++end) {
+    for (size_t end = begin;
+         end < sequences.size() &&
+         (together.empty() || tokens + static_cast<int64_t>(sequences[end].size()) <= kPackTokens);
+         ++end) {
       tokens += static_cast<int64_t>(sequences[end].size());
       together.push_back(sequences[end]);
     }
@@ -77,7 +89,9 @@ std::vector<at::Tensor> hidden_packed(const Policy& policy, const std::vector<To
     KvCache cache = make_kv_cache(policy.weights(), packed.pages);
     const at::Tensor all = policy.hidden(packed.tokens, cache);
     for (size_t s = 0; s < together.size(); ++s)
-      hidden.push_back(all.narrow(0, packed.tokens.run_begin[s], static_cast<int64_t>(together[s].size())).clone());
+      hidden.push_back(
+          all.narrow(0, packed.tokens.run_begin[s], static_cast<int64_t>(together[s].size()))
+              .clone());
     begin += together.size();
   }
   return hidden;
@@ -94,11 +108,14 @@ int64_t parse_layout(const std::string& layout) {
     const auto [stop, error] = std::from_chars(begin, end, chunk);
     if (error == std::errc() && stop == end && chunk >= 1) return chunk;
   }
-  throw UserError("--layout", "got '" + layout + "'", "set it to packed, paged, stepwise or chunked:N with N of 1 or more");
+  throw UserError("--layout", "got '" + layout + "'",
+                  "set it to packed, paged, stepwise or chunked:N with N of 1 or more");
 }
 
-// [T, V] logits (or the last row's, or [T - 1] log-probabilities) of one sequence, written to `bytes`.
-void fill_tensor(const Policy& policy, const at::Tensor& hidden_TD, const Tokens& tokens, bool last, bool logprobs, std::span<std::byte> bytes) {
+// [T, V] logits (or the last row's, or [T - 1] log-probabilities) of one sequence, written to
+// `bytes`.
+void fill_tensor(const Policy& policy, const at::Tensor& hidden_TD, const Tokens& tokens, bool last,
+                 bool logprobs, std::span<std::byte> bytes) {
   at::NoGradGuard no_grad;
   const int64_t T = hidden_TD.size(0);
   size_t offset = 0;
@@ -109,7 +126,10 @@ void fill_tensor(const Policy& policy, const at::Tensor& hidden_TD, const Tokens
     offset += host.nbytes();
   };
   if (logprobs) {
-    put(policy.logprob(hidden_TD.narrow(0, 0, T - 1).contiguous(), Tokens(tokens.begin() + 1, tokens.end()), 1.0).logp_T);
+    put(policy
+            .logprob(hidden_TD.narrow(0, 0, T - 1).contiguous(),
+                     Tokens(tokens.begin() + 1, tokens.end()), 1.0)
+            .logp_T);
   } else {
     for (int64_t row = last ? T - 1 : 0; row < T; row += kLogitRows)
       put(policy.logits(hidden_TD.narrow(0, row, std::min(kLogitRows, T - row)).contiguous()));
@@ -123,37 +143,49 @@ int run_logits(const CommandArguments& arguments) {
   std::string model_path, tokens_path, in, out, layout = "packed", device = "auto";
   bool last = false, logprobs = false;
   int64_t threads = 0;
-  Arguments parser("logits", "fp32 logits of given tokens as one safetensors file with tensors \"0\", \"1\", … in input order.",
-                   "retort logits --model configs/tiny_base --tokens tokens.jsonl --out logits.safetensors");
+  Arguments parser(
+      "logits",
+      "fp32 logits of given tokens as one safetensors file with tensors \"0\", \"1\", … in input "
+      "order.",
+      "retort logits --model configs/tiny_base --tokens tokens.jsonl --out logits.safetensors");
   parser.option("--model", model_path, "Hugging Face directory, checkpoint or run", true);
-  parser.option("--tokens", tokens_path, "JSON Lines of {\"tokens\": [int, …]}; - is standard input");
+  parser.option("--tokens", tokens_path,
+                "JSON Lines of {\"tokens\": [int, …]}; - is standard input");
   parser.option("--in", in, "the same as --tokens");
   parser.option("--out", out, "safetensors file: [T, V] fp32 each", true);
   parser.flag("--last", last, "the last position only");
   parser.flag("--logprobs", logprobs, "log-probabilities of each next token [T-1] instead");
-  parser.option("--layout", layout, "packed, paged, stepwise or chunked:N: how the forward is laid out (bits must not depend on it)");
+  parser.option("--layout", layout,
+                "packed, paged, stepwise or chunked:N: how the forward is laid out (bits must not "
+                "depend on it)");
   parser.option("--device", device, "auto, cpu or cuda");
   parser.option("--threads", threads, "CPU threads; 0 takes all cores");
   if (!parser.parse(arguments)) return 0;
-  if (tokens_path.empty() == in.empty()) throw UserError("logits", "needs one of --tokens and --in", "give --tokens FILE.jsonl");
-  if (last && logprobs) throw UserError("--last", "does not go with --logprobs", "drop one of them");
+  if (tokens_path.empty() == in.empty())
+    throw UserError("logits", "needs one of --tokens and --in", "give --tokens FILE.jsonl");
+  if (last && logprobs)
+    throw UserError("--last", "does not go with --logprobs", "drop one of them");
   const int64_t chunk = parse_layout(layout);
   set_cpu_threads(threads);
   const LoadedModel model = load_policy(model_path, "--model", device);
   const Policy& policy = *model.policy;
-  const std::vector<Tokens> sequences = read_tokens(tokens_path.empty() ? in : tokens_path, policy, logprobs);
+  const std::vector<Tokens> sequences =
+      read_tokens(tokens_path.empty() ? in : tokens_path, policy, logprobs);
 
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> hidden;
-  if (chunk == 0) hidden = hidden_packed(policy, sequences);
+  if (chunk == 0)
+    hidden = hidden_packed(policy, sequences);
   else
-    for (const Tokens& tokens : sequences) hidden.push_back(hidden_in_chunks(policy, tokens, chunk));
+    for (const Tokens& tokens : sequences)
+      hidden.push_back(hidden_in_chunks(policy, tokens, chunk));
   std::vector<TensorSource> tensors;
   for (size_t i = 0; i < sequences.size(); ++i) {
     const int64_t T = static_cast<int64_t>(sequences[i].size());
     const Shape shape = logprobs ? Shape{T - 1} : Shape{last ? 1 : T, policy.config().vocab_size};
-    tensors.push_back({std::to_string(i), Dtype::kF32, shape,
-                       [&, i](std::span<std::byte> bytes) { fill_tensor(policy, hidden[i], sequences[i], last, logprobs, bytes); }});
+    tensors.push_back({std::to_string(i), Dtype::kF32, shape, [&, i](std::span<std::byte> bytes) {
+                         fill_tensor(policy, hidden[i], sequences[i], last, logprobs, bytes);
+                       }});
   }
   write_safetensors(out, std::move(tensors));
   return 0;

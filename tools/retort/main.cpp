@@ -1,16 +1,17 @@
-// retort: the one program. The table below is the list of subcommands; each has a file of its own here.
-#include <ATen/Context.h>
-#include <torch/headeronly/version.h>
-#include <fmt/core.h>
-
-#include <exception>
-#include <string>
-#include <string_view>
-
+// retort: the one program. The table below is the list of subcommands; each has a file of its own
+// here.
 #include "base/error.h"
 #include "base/registry.h"
 #include "kernels/dispatch.h"
 #include "tools/retort/commands.h"
+
+#include <ATen/Context.h>
+#include <fmt/core.h>
+#include <torch/headeronly/version.h>
+
+#include <exception>
+#include <string>
+#include <string_view>
 
 namespace retort {
 namespace {
@@ -29,20 +30,28 @@ constexpr Command kCommands[] = {
 };
 
 void print_usage() {
-  fmt::print("retort: reinforcement-learning post-training (GRPO) for reasoning models\n\nusage: retort COMMAND [ARGUMENTS]\n\ncommands:\n");
+  fmt::print(
+      "retort: reinforcement-learning post-training (GRPO) for reasoning models\n\nusage: retort "
+      "COMMAND [ARGUMENTS]\n\ncommands:\n");
   for (const Command& command : kCommands) fmt::print("  {:10} {}\n", command.name, command.help);
-  fmt::print("\nretort COMMAND --help shows a command's arguments and an example; retort --version shows the build.\n");
+  fmt::print(
+      "\nretort COMMAND --help shows a command's arguments and an example; retort --version shows "
+      "the build.\n");
 }
 
 void print_version() {
-  fmt::print("retort {} ({}), LibTorch {}.{}.{}, CUDA {}, {}\n", RETORT_VERSION, RETORT_BUILD, TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH,
+  fmt::print("retort {} ({}), LibTorch {}.{}.{}, CUDA {}, {}\n", RETORT_VERSION, RETORT_BUILD,
+             TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH,
              at::globalContext().hasCUDA() ? "on" : "off", kernels::instruction_set());
 }
 
 int dispatch(const CommandArguments& arguments) {
-  if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h") return print_usage(), 0;
+  if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" ||
+      arguments[0] == "-h")
+    return print_usage(), 0;
   if (arguments[0] == "--version") return print_version(), 0;
-  const Command& command = find_row(std::span<const Command>(kCommands), arguments[0], arguments[0], "command");
+  const Command& command =
+      find_row(std::span<const Command>(kCommands), arguments[0], arguments[0], "command");
   return command.make({arguments.begin() + 1, arguments.end()});
 }
 
@@ -50,8 +59,10 @@ int dispatch(const CommandArguments& arguments) {
 int report(const std::exception& error, int code) {
   std::string line;
   for (const char* c = error.what(); *c; ++c)
-    if (static_cast<unsigned char>(*c) < 0x20 || *c == 0x7f) line += fmt::format("\\x{:02x}", static_cast<unsigned>(*c));
-    else line += *c;
+    if (static_cast<unsigned char>(*c) < 0x20 || *c == 0x7f)
+      line += fmt::format("\\x{:02x}", static_cast<unsigned>(*c));
+    else
+      line += *c;
   fmt::print(stderr, "retort: {}\n", line);
   return code;
 }

@@ -1,30 +1,34 @@
 #pragma once
 // A model argument, loaded: weights on their device, tokenizer and template.
-#include <memory>
-#include <optional>
-#include <string>
-
 #include "policy/policy.h"
 #include "rollout/engine.h"
 #include "rollout/prompt_codec.h"
 
+#include <memory>
+#include <optional>
+#include <string>
+
 namespace retort {
 
 struct LoadedModel {
-  std::string dir;                 // the Hugging Face directory that was meant
-  std::optional<Weights> masters;  // fp32, only where the policy computes with roundings of them (GPU)
+  std::string dir;  // the Hugging Face directory that was meant
+  std::optional<Weights>
+      masters;  // fp32, only where the policy computes with roundings of them (GPU)
   std::unique_ptr<Policy> policy;
   std::unique_ptr<PromptCodec> codec;
 };
 
 // `device`: auto, cpu, cuda. Errors name `place`.
-LoadedModel load_policy(const std::string& path, const std::string& place, const std::string& device);  // no codec
-LoadedModel load_model(const std::string& path, const std::string& place, const std::string& device);
+LoadedModel load_policy(const std::string& path, const std::string& place,
+                        const std::string& device);  // no codec
+LoadedModel load_model(const std::string& path, const std::string& place,
+                       const std::string& device);
 
 // Threads of kernels and LibTorch; 0: all cores.
 void set_cpu_threads(int64_t threads);
 
-// New tokens when the user asked for no number: `most`, less where the model's positions leave less behind the prompt.
+// New tokens when the user asked for no number: `most`, less where the model's positions leave less
+// behind the prompt.
 int64_t default_new_tokens(const LoadedModel& model, int64_t longest_prompt, int64_t most);
 
 // Engine settings that follow from the model; sampling and lengths are the caller's.

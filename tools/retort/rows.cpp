@@ -1,5 +1,7 @@
 #include "tools/retort/rows.h"
 
+#include "base/error.h"
+
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -7,8 +9,6 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-
-#include "base/error.h"
 
 namespace retort {
 
@@ -18,7 +18,9 @@ RowWriter::RowWriter(const std::string& path) : path_(path), partial_(path + ".p
     return;
   }
   file_ = std::fopen(partial_.c_str(), "wb");
-  if (!file_) throw UserError(path, std::string("cannot be written: ") + std::strerror(errno), "name a file in a folder that can be written");
+  if (!file_)
+    throw UserError(path, std::string("cannot be written: ") + std::strerror(errno),
+                    "name a file in a folder that can be written");
 }
 
 RowWriter::~RowWriter() {
@@ -28,8 +30,10 @@ RowWriter::~RowWriter() {
 }
 
 void RowWriter::write(const std::string& line) {
-  if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() || std::fputc('\n', file_) == EOF)
-    throw UserError(path_, std::string("cannot be written: ") + std::strerror(errno), "make room on the disk");
+  if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() ||
+      std::fputc('\n', file_) == EOF)
+    throw UserError(path_, std::string("cannot be written: ") + std::strerror(errno),
+                    "make room on the disk");
 }
 
 void RowWriter::close() {
@@ -43,7 +47,8 @@ void RowWriter::close() {
   file_ = nullptr;
   if (!flushed || !closed || std::rename(partial_.c_str(), path_.c_str()) != 0) {
     unlink(partial_.c_str());
-    throw UserError(path_, std::string("cannot be written: ") + std::strerror(errno), "make room on the disk");
+    throw UserError(path_, std::string("cannot be written: ") + std::strerror(errno),
+                    "make room on the disk");
   }
 }
 
@@ -62,6 +67,8 @@ std::string float_list(const std::vector<float>& values, bool hex) {
   return text;
 }
 
-std::string int_list(const std::vector<int32_t>& values) { return fmt::format("[{}]", fmt::join(values, ",")); }
+std::string int_list(const std::vector<int32_t>& values) {
+  return fmt::format("[{}]", fmt::join(values, ","));
+}
 
 }  // namespace retort

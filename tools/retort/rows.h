@@ -1,5 +1,6 @@
 #pragma once
-// Rows out of the row-wise commands (base/json.h reads them): JSON Lines files, `-` for standard output.
+// Rows out of the row-wise commands (base/json.h reads them): JSON Lines files, `-` for standard
+// output.
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace retort {
 
-// A file that is written line by line; `-` is standard output. A file is written beside its place and renamed by
-// close(), so a failure leaves nothing.
+// A file that is written line by line; `-` is standard output. A file is written beside its place
+// and renamed by close(), so a failure leaves nothing.
 class RowWriter {
  public:
   explicit RowWriter(const std::string& path);
@@ -21,7 +22,8 @@ class RowWriter {
   std::FILE* file_ = nullptr;
 };
 
-// fp32 with every bit (%.9g), JSON's null for what is not finite; as 8 hex digits of the pattern with `hex`.
+// fp32 with every bit (%.9g), JSON's null for what is not finite; as 8 hex digits of the pattern
+// with `hex`.
 std::string float_text(float value, bool hex = false);
 std::string float_list(const std::vector<float>& values, bool hex = false);
 std::string int_list(const std::vector<int32_t>& values);

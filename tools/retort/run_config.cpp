@@ -1,9 +1,9 @@
 #include "tools/retort/run_config.h"
 
-#include <algorithm>
-
 #include "base/error.h"
 #include "base/metric.h"
+
+#include <algorithm>
 
 namespace retort {
 
@@ -20,14 +20,21 @@ void RunConfig::bind(config::Binder& binder) {
 }
 
 void RunConfig::validate() const {
-  if (model.path.empty()) throw UserError("[model.path]", "not set", "name a Hugging Face directory");
-  if (tasks.train.empty()) throw UserError("[tasks.train]", "not set", "name a family, as chain_sum:1-6:train, or a file");
-  if (rewards.empty()) throw UserError("[rewards]", "empty", "name at least one reward: rewards = [{ name = \"task\" }]");
+  if (model.path.empty())
+    throw UserError("[model.path]", "not set", "name a Hugging Face directory");
+  if (tasks.train.empty())
+    throw UserError("[tasks.train]", "not set", "name a family, as chain_sum:1-6:train, or a file");
+  if (rewards.empty())
+    throw UserError("[rewards]", "empty",
+                    "name at least one reward: rewards = [{ name = \"task\" }]");
   if (!find_metric(train.best_metric))
-    throw UserError("[train.best_metric]", "got '" + train.best_metric + "', which is no metric", "take a name of docs/metrics.md, as eval/all/pass@1");
+    throw UserError("[train.best_metric]", "got '" + train.best_metric + "', which is no metric",
+                    "take a name of docs/metrics.md, as eval/all/pass@1");
   if (rollout.max_batch_tokens < rollout.max_sequences)
-    throw UserError("[rollout.max_batch_tokens]", "got " + std::to_string(rollout.max_batch_tokens) + ", less than rollout.max_sequences",
-                    "set it to " + std::to_string(rollout.max_sequences) + " or more");
+    throw UserError(
+        "[rollout.max_batch_tokens]",
+        "got " + std::to_string(rollout.max_batch_tokens) + ", less than rollout.max_sequences",
+        "set it to " + std::to_string(rollout.max_sequences) + " or more");
 }
 
 std::string RunConfig::resolved() {

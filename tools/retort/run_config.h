@@ -1,54 +1,66 @@
 #pragma once
 // The configuration of `retort train`: every section, and the checks across them.
-#include <string>
-#include <vector>
-
 #include "base/config.h"
 #include "learner/config.h"
 #include "rollout/config.h"
 
+#include <string>
+#include <vector>
+
 namespace retort {
 
-#define RETORT_RUN_FIELDS(X)                                                                       \
-  X(uint32_t, seed, 0, any(), "", "decides every draw of the run")                                 \
-  X(std::string, device, "auto", one_of({"auto", "cpu", "cuda"}), "", "auto takes a GPU when there is one") \
+#define RETORT_RUN_FIELDS(X)                                          \
+  X(uint32_t, seed, 0, any(), "", "decides every draw of the run")    \
+  X(std::string, device, "auto", one_of({"auto", "cpu", "cuda"}), "", \
+    "auto takes a GPU when there is one")                             \
   X(int64_t, threads, 0, at_least(0), "threads", "CPU threads; 0 takes all cores; changes no bit")
 RETORT_CONFIG_STRUCT(RunSection, RETORT_RUN_FIELDS)
 
-#define RETORT_MODEL_FIELDS(X) \
-  X(std::string, path, "", any(), "", "base checkpoint: a Hugging Face directory, relative to the working directory")
+#define RETORT_MODEL_FIELDS(X)        \
+  X(std::string, path, "", any(), "", \
+    "base checkpoint: a Hugging Face directory, relative to the working directory")
 RETORT_CONFIG_STRUCT(ModelSection, RETORT_MODEL_FIELDS)
 
-#define RETORT_TASKS_FIELDS(X)                                                                                         \
-  X(std::string, train, "", any(), "", "FAMILY:LEVELS:train, or a JSON Lines file; several joined by commas")            \
-  X(std::string, eval, "", any(), "", "FAMILY:LEVELS:COUNT:SEED, or a JSON Lines file; empty: no evaluation")            \
-  X(std::string, prompt_key, "prompt", any(), "", "key of the prompt in the rows of a file")                             \
-  X(std::string, answer_key, "answer", any(), "", "key of the gold answer in the rows of a file")                        \
-  X(std::string, system_prompt, "", any(), "", "system message put before the prompts of a file")                        \
-  X(int64_t, max_prompt_tokens, 0, at_least(0), "tokens", "longest prompt; 0: what the model's positions leave")         \
-  X(std::string, overlong_prompt, "error", one_of({"error", "drop"}), "", "a longer prompt stops the run, or is left out")
+#define RETORT_TASKS_FIELDS(X)                                                                    \
+  X(std::string, train, "", any(), "",                                                            \
+    "FAMILY:LEVELS:train, or a JSON Lines file; several joined by commas")                        \
+  X(std::string, eval, "", any(), "",                                                             \
+    "FAMILY:LEVELS:COUNT:SEED, or a JSON Lines file; empty: no evaluation")                       \
+  X(std::string, prompt_key, "prompt", any(), "", "key of the prompt in the rows of a file")      \
+  X(std::string, answer_key, "answer", any(), "", "key of the gold answer in the rows of a file") \
+  X(std::string, system_prompt, "", any(), "", "system message put before the prompts of a file") \
+  X(int64_t, max_prompt_tokens, 0, at_least(0), "tokens",                                         \
+    "longest prompt; 0: what the model's positions leave")                                        \
+  X(std::string, overlong_prompt, "error", one_of({"error", "drop"}), "",                         \
+    "a longer prompt stops the run, or is left out")
 RETORT_CONFIG_STRUCT(TasksSection, RETORT_TASKS_FIELDS)
 
-#define RETORT_REWARD_FIELDS(X)                                                              \
-  X(std::string, name, "task", any(), "", "row of the rewards table, with its options: NAME:option=value") \
+#define RETORT_REWARD_FIELDS(X)                                      \
+  X(std::string, name, "task", any(), "",                            \
+    "row of the rewards table, with its options: NAME:option=value") \
   X(double, weight, 1.0, any(), "", "factor in the weighted sum")
 RETORT_CONFIG_STRUCT(RewardSection, RETORT_REWARD_FIELDS)
 
-#define RETORT_TRAIN_FIELDS(X)                                                                                       \
-  X(int64_t, steps, 50, at_least(1), "steps", "steps of the run")                                                      \
-  X(int64_t, prompts_per_step, 32, at_least(1), "prompts", "tasks drawn a step; each gets rollout.group_size samples") \
-  X(int64_t, updates_per_step, 1, at_least(1), "updates", "at most this many optimiser updates a step, whole groups dealt to them") \
-  X(int64_t, eval_every, 0, at_least(0), "steps", "0: before the first step and after the last only")                 \
-  X(int64_t, save_every, 0, at_least(0), "steps", "0: after the last step only")                                      \
-  X(int64_t, keep_last, 2, at_least(1), "checkpoints", "newest checkpoints that stay")                                 \
-  X(std::string, best_metric, "eval/all/pass@1", any(), "", "checkpoints/best links to the highest (critic/score/mean without evaluation)")
+#define RETORT_TRAIN_FIELDS(X)                                                         \
+  X(int64_t, steps, 50, at_least(1), "steps", "steps of the run")                      \
+  X(int64_t, prompts_per_step, 32, at_least(1), "prompts",                             \
+    "tasks drawn a step; each gets rollout.group_size samples")                        \
+  X(int64_t, updates_per_step, 1, at_least(1), "updates",                              \
+    "at most this many optimiser updates a step, whole groups dealt to them")          \
+  X(int64_t, eval_every, 0, at_least(0), "steps",                                      \
+    "0: before the first step and after the last only")                                \
+  X(int64_t, save_every, 0, at_least(0), "steps", "0: after the last step only")       \
+  X(int64_t, keep_last, 2, at_least(1), "checkpoints", "newest checkpoints that stay") \
+  X(std::string, best_metric, "eval/all/pass@1", any(), "",                            \
+    "checkpoints/best links to the highest (critic/score/mean without evaluation)")
 RETORT_CONFIG_STRUCT(TrainSection, RETORT_TRAIN_FIELDS)
 
-#define RETORT_EVAL_FIELDS(X)                                                                                  \
-  X(int64_t, samples, 8, at_least(1), "samples", "per held-out prompt")                                          \
-  X(double, temperature, 1.0, between(0.0, 100.0), "", "0 is greedy")                                            \
-  X(int64_t, wide_prompts, 0, at_least(0), "prompts", "before and after the run, pass@wide_samples on the first of these") \
-  X(int64_t, wide_samples, 64, at_least(2), "samples", "per prompt of the wide evaluation")                      \
+#define RETORT_EVAL_FIELDS(X)                                                               \
+  X(int64_t, samples, 8, at_least(1), "samples", "per held-out prompt")                     \
+  X(double, temperature, 1.0, between(0.0, 100.0), "", "0 is greedy")                       \
+  X(int64_t, wide_prompts, 0, at_least(0), "prompts",                                       \
+    "before and after the run, pass@wide_samples on the first of these")                    \
+  X(int64_t, wide_samples, 64, at_least(2), "samples", "per prompt of the wide evaluation") \
   X(int64_t, show_samples, 3, at_least(0), "samples", "answers shown before and after the run")
 RETORT_CONFIG_STRUCT(EvalSection, RETORT_EVAL_FIELDS)
 
@@ -72,7 +84,8 @@ struct RunConfig {
 // CONFIG and the --set assignments, checked.
 RunConfig load_run_config(const std::string& path, const std::vector<std::string>& assignments);
 
-// The key of the first setting that differs and matters to a resumed run (paths, logging and evaluation do not); "".
+// The key of the first setting that differs and matters to a resumed run (paths, logging and
+// evaluation do not); "".
 std::string first_difference(RunConfig a, RunConfig b);
 
 }  // namespace retort

@@ -20,7 +20,8 @@ std::string new_run_directory(const std::string& config_path) {
 
 std::string newest_run_directory(const std::string& config_path) {
   std::string newest;
-  for (int number = 1; std::filesystem::exists(numbered(config_path, number)); ++number) newest = numbered(config_path, number);
+  for (int number = 1; std::filesystem::exists(numbered(config_path, number)); ++number)
+    newest = numbered(config_path, number);
   return newest;
 }
 

@@ -1,8 +1,5 @@
 #include "tools/retort/run_record.h"
 
-#include <fmt/format.h>
-#include <sys/utsname.h>
-
 #include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -10,6 +7,9 @@
 #include "learner/run_views.h"
 #include "policy/hf_model.h"
 #include "tools/retort/step_metrics.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
 
 namespace retort {
 namespace {
@@ -25,11 +25,14 @@ std::string host_text() {
 }
 
 RunInfo run_info(TrainParts& parts) {
-  return {parts.config.resolved(), parts.config.run.seed, fmt::format("retort {} ({})", RETORT_VERSION, RETORT_BUILD),
-          parts.version.numerics, host_text()};
+  return {parts.config.resolved(), parts.config.run.seed,
+          fmt::format("retort {} ({})", RETORT_VERSION, RETORT_BUILD), parts.version.numerics,
+          host_text()};
 }
 
-void append_metrics(const std::string& run_dir, const MetricRow& row) { LineFile(run_dir + "/metrics.jsonl").append_line(row.json()); }
+void append_metrics(const std::string& run_dir, const MetricRow& row) {
+  LineFile(run_dir + "/metrics.jsonl").append_line(row.json());
+}
 
 // What checkpoints/best is chosen by; without evaluation the training score.
 std::optional<double> best_value(const MetricRow& row, const TrainParts& parts) {
@@ -39,9 +42,11 @@ std::optional<double> best_value(const MetricRow& row, const TrainParts& parts) 
 }  // namespace
 
 void check_same_config(const RunConfig& config, const std::string& run_dir) {
-  const std::string difference = first_difference(config, load_run_config(config_path(run_dir), {}));
+  const std::string difference =
+      first_difference(config, load_run_config(config_path(run_dir), {}));
   if (!difference.empty())
-    throw UserError("[" + difference + "]", "differs from the run in " + run_dir, "set it as in " + config_path(run_dir) + ", or start a new run");
+    throw UserError("[" + difference + "]", "differs from the run in " + run_dir,
+                    "set it as in " + config_path(run_dir) + ", or start a new run");
 }
 
 RunRecord::RunRecord(std::string run_dir, RunStore store, TrainerState state)
@@ -51,7 +56,8 @@ RunRecord::RunRecord(std::string run_dir, RunStore store, TrainerState state)
 
 RunRecord RunRecord::begin(const std::string& run_dir, TrainParts& parts) {
   make_folder(run_dir);
-  // The database last: what a kill leaves before it is a configuration without a run, which --resume begins anew.
+  // The database last: what a kill leaves before it is a configuration without a run, which
+  // --resume begins anew.
   write_file_atomic(config_path(run_dir), parts.config.resolved());
   write_file_atomic(run_dir + "/metrics.jsonl", "");
   RunRecord record(run_dir, RunStore::create(run_dir, run_info(parts)), TrainerState{});
@@ -86,10 +92,12 @@ void RunRecord::add_start(const HeldOut& before) {
   append_metrics(run_dir_, row);
 }
 
-void RunRecord::add_step(int64_t step, const std::vector<Task>& tasks, const std::vector<ScoredGroup>& groups, const MetricRow& row,
+void RunRecord::add_step(int64_t step, const std::vector<Task>& tasks,
+                         const std::vector<ScoredGroup>& groups, const MetricRow& row,
                          const TrainParts& parts) {
   store_.record_tasks(step, 0, tasks);
-  store_.record_groups(step, groups, [&](const Sample& sample) { return parts.model.codec->readable(sample); });
+  store_.record_groups(step, groups,
+                       [&](const Sample& sample) { return parts.model.codec->readable(sample); });
   store_.record_version(parts.version);
   store_.record_metrics(step, row);
   store_.finish_step(step);
@@ -102,7 +110,8 @@ void RunRecord::add_event(int64_t step, const std::string& kind, const std::stri
 }
 
 void RunRecord::save(int64_t step, double time_s, const MetricRow& row, TrainParts& parts) {
-  RT_CHECK(store_.flush(Deadline::after(kFlushDeadlineS))) << "run.db took no rows for " << kFlushDeadlineS << " s";
+  RT_CHECK(store_.flush(Deadline::after(kFlushDeadlineS)))
+      << "run.db took no rows for " << kFlushDeadlineS << " s";
   write_samples_view(run_dir_, step);
   state_.step = step;
   state_.updates = parts.optimizer->updates();
@@ -117,7 +126,8 @@ void RunRecord::save(int64_t step, double time_s, const MetricRow& row, TrainPar
 }
 
 void RunRecord::close() {
-  RT_CHECK(store_.flush(Deadline::after(kFlushDeadlineS))) << "run.db took no rows for " << kFlushDeadlineS << " s";
+  RT_CHECK(store_.flush(Deadline::after(kFlushDeadlineS)))
+      << "run.db took no rows for " << kFlushDeadlineS << " s";
   log::open_file("");
 }
 

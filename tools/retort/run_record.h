@@ -1,13 +1,13 @@
 #pragma once
-// RunRecord: everything a run leaves behind (command-line contract, "Run directory"): config.toml, run.db and its views
-// (metrics.jsonl, samples/, log.txt), checkpoints.
-#include <cstdint>
-#include <string>
-#include <vector>
-
+// RunRecord: everything a run leaves behind (command-line contract, "Run directory"): config.toml,
+// run.db and its views (metrics.jsonl, samples/, log.txt), checkpoints.
 #include "base/metric.h"
 #include "learner/run_store.h"
 #include "tools/retort/train_parts.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace retort {
 
@@ -15,16 +15,18 @@ class RunRecord {
  public:
   // A new run in `run_dir`; nothing is written before the parts were built.
   static RunRecord begin(const std::string& run_dir, TrainParts& parts);
-  // Goes on at the newest complete checkpoint, which is read into the parts; without one, from the start. Rows of later
-  // steps are deleted and computed again.
+  // Goes on at the newest complete checkpoint, which is read into the parts; without one, from the
+  // start. Rows of later steps are deleted and computed again.
   static RunRecord resume(const std::string& run_dir, TrainParts& parts);
 
   const TrainerState& state() const { return state_; }
 
   // The evaluation before the first step: the line "step": 0.
   void add_start(const HeldOut& before);
-  // Everything a step produced. In run.db moments later; on the disk before a checkpoint of the step.
-  void add_step(int64_t step, const std::vector<Task>& tasks, const std::vector<ScoredGroup>& groups, const MetricRow& row,
+  // Everything a step produced. In run.db moments later; on the disk before a checkpoint of the
+  // step.
+  void add_step(int64_t step, const std::vector<Task>& tasks,
+                const std::vector<ScoredGroup>& groups, const MetricRow& row,
                 const TrainParts& parts);
   void add_event(int64_t step, const std::string& kind, const std::string& text);
   // A checkpoint of the state after `step`; keeps the last ones and the best by `row`.

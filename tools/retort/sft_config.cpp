@@ -12,14 +12,19 @@ void SftConfig::bind(config::Binder& binder) {
 }
 
 void SftConfig::validate() const {
-  if (model.path.empty()) throw UserError("[model.path]", "not set", "name a Hugging Face directory");
-  if (sft.data.empty()) throw UserError("[sft.data]", "not set", "name traces, as traces:chain_sum:1-6, or a file");
+  if (model.path.empty())
+    throw UserError("[model.path]", "not set", "name a Hugging Face directory");
+  if (sft.data.empty())
+    throw UserError("[sft.data]", "not set", "name traces, as traces:chain_sum:1-6, or a file");
   double last = 0;
   for (const SftPhase& phase : sft.phases) {
-    if (phase.until <= last) throw UserError("[sft.phases]", "until does not rise", "order the phases by until");
+    if (phase.until <= last)
+      throw UserError("[sft.phases]", "until does not rise", "order the phases by until");
     last = phase.until;
   }
-  if (last != 1.0) throw UserError("[sft.phases]", "the last phase ends before the last step", "set its until to 1");
+  if (last != 1.0)
+    throw UserError("[sft.phases]", "the last phase ends before the last step",
+                    "set its until to 1");
 }
 
 std::string SftConfig::resolved() {

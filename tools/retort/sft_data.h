@@ -1,20 +1,21 @@
 #pragma once
 // Batches of supervised fine-tuning: prompt and completion texts as training sequences.
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "learner/batch.h"
 #include "rollout/prompt_codec.h"
 #include "tasks/curriculum.h"
 #include "tools/retort/sft_config.h"
 
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
 namespace retort {
 
 class SftData {
  public:
-  // Reads the files of sft.data; UserError naming file and line for a row that is no prompt and completion.
+  // Reads the files of sft.data; UserError naming file and line for a row that is no prompt and
+  // completion.
   SftData(const SftConfig& config, const PromptCodec& codec);
 
   // The batch of a step (from 0): a function of the configuration and the step alone.

@@ -1,12 +1,12 @@
 #include "tools/retort/step_metrics.h"
 
+#include "learner/advantage.h"
+
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <map>
 #include <string>
-
-#include "learner/advantage.h"
 
 namespace retort {
 namespace {
@@ -27,19 +27,22 @@ std::vector<double> counted_scores(const std::vector<ScoredGroup>& groups) {
   return scores;
 }
 
-void add_rewards(MetricRow& row, const std::vector<ScoredGroup>& groups, const std::vector<RewardSetting>& rewards) {
+void add_rewards(MetricRow& row, const std::vector<ScoredGroup>& groups,
+                 const std::vector<RewardSetting>& rewards) {
   for (const RewardSetting& reward : rewards) {
     std::vector<double> scores;
     for (const ScoredGroup& group : groups)
       for (const Verdict& verdict : group.verdicts)
         for (const VerdictPart& part : verdict.parts)
-          if (part.name == reward.name && is_policys_doing(part.outcome)) scores.push_back(part.score);
+          if (part.name == reward.name && is_policys_doing(part.outcome))
+            scores.push_back(part.score);
     row.set("reward/" + reward.name + "/mean", mean(scores));
   }
   std::map<Outcome, int64_t> outcomes;
   for (const ScoredGroup& group : groups)
     for (const Verdict& verdict : group.verdicts) ++outcomes[verdict.outcome];
-  for (const OutcomeRow& outcome : kOutcomes) row.set("outcome/" + std::string(outcome.name), outcomes[outcome.outcome]);
+  for (const OutcomeRow& outcome : kOutcomes)
+    row.set("outcome/" + std::string(outcome.name), outcomes[outcome.outcome]);
 }
 
 void add_lengths(MetricRow& row, const std::vector<ScoredGroup>& groups) {
@@ -66,7 +69,8 @@ void add_staleness(MetricRow& row, int64_t step, const std::vector<ScoredGroup>&
       total += staleness;
       largest = std::max(largest, staleness);
     }
-  row.set("staleness/mean", static_cast<double>(total) / static_cast<double>(std::max<int64_t>(samples, 1)));
+  row.set("staleness/mean",
+          static_cast<double>(total) / static_cast<double>(std::max<int64_t>(samples, 1)));
   row.set("staleness/max", largest);
 }
 
@@ -74,8 +78,9 @@ void add_staleness(MetricRow& row, int64_t step, const std::vector<ScoredGroup>&
 
 double mean_score(const std::vector<ScoredGroup>& groups) { return mean(counted_scores(groups)); }
 
-MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGroup>& groups, const LearnerStep& learned,
-                       const std::vector<RewardSetting>& rewards, const StepTimes& times, int64_t parameters, double peak_flops) {
+MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGroup>& groups,
+                       const LearnerStep& learned, const std::vector<RewardSetting>& rewards,
+                       const StepTimes& times, int64_t parameters, double peak_flops) {
   MetricRow row;
   row.set("step", step);
   row.set("time_s", time_s);
@@ -106,20 +111,24 @@ MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGrou
   row.set("perf/train_tok_s", rate(static_cast<double>(learned.trained_tokens), times.train));
   row.set("perf/memory_gb", peak_memory_gb());
   // Operations of a parameter and token: 2 forward, 4 backward.
-  const double operations = static_cast<double>(parameters) * static_cast<double>(6 * learned.fed_tokens + 2 * learned.compared_tokens);
+  const double operations =
+      static_cast<double>(parameters) *
+      static_cast<double>(6 * learned.fed_tokens + 2 * learned.compared_tokens);
   row.set("perf/mfu", rate(operations, times.train) / peak_flops);
   return row;
 }
 
 void add_wide_evaluation(MetricRow& row, const EvaluationResult& result) {
-  row.set("eval/all/pass@" + std::to_string(result.samples), result.all.pass_at(result.samples, result.samples));
+  row.set("eval/all/pass@" + std::to_string(result.samples),
+          result.all.pass_at(result.samples, result.samples));
 }
 
 void add_evaluation(MetricRow& row, const EvaluationResult& result) {
   for (const int64_t k : result.pass_at) {
     row.set("eval/all/pass@" + std::to_string(k), result.all.pass_at(k, result.samples));
     for (const auto& [family, cell] : result.families)
-      if (!family.empty()) row.set("eval/" + family + "/pass@" + std::to_string(k), cell.pass_at(k, result.samples));
+      if (!family.empty())
+        row.set("eval/" + family + "/pass@" + std::to_string(k), cell.pass_at(k, result.samples));
   }
 }
 

@@ -1,12 +1,13 @@
 #pragma once
-// The metrics of one step (command-line contract, "Metrics every step has"), from what the loop's parts report.
-#include <vector>
-
+// The metrics of one step (command-line contract, "Metrics every step has"), from what the loop's
+// parts report.
 #include "base/metric.h"
 #include "learner/learner.h"
 #include "rewards/score.h"
 #include "rollout/config.h"
 #include "tools/retort/evaluation.h"
+
+#include <vector>
 
 namespace retort {
 
@@ -18,8 +19,9 @@ struct StepTimes {
 };
 
 // `peak_flops`: what the device can do in a second, measured in this process.
-MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGroup>& groups, const LearnerStep& learned,
-                       const std::vector<RewardSetting>& rewards, const StepTimes& times, int64_t parameters, double peak_flops);
+MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGroup>& groups,
+                       const LearnerStep& learned, const std::vector<RewardSetting>& rewards,
+                       const StepTimes& times, int64_t parameters, double peak_flops);
 // eval/all/pass@k and eval/FAMILY/pass@k.
 void add_evaluation(MetricRow& row, const EvaluationResult& result);
 

@@ -1,11 +1,5 @@
 // retort train: GRPO from start to finish. The loop reads as the picture in docs/ARCHITECTURE.md:
 //   draw -> roll out -> score -> advantages, updates -> publish -> log
-#include <fmt/format.h>
-
-#include <chrono>
-#include <filesystem>
-#include <utility>
-
 #include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -20,6 +14,12 @@
 #include "tools/retort/step_metrics.h"
 #include "tools/retort/train_parts.h"
 #include "tools/retort/train_report.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <utility>
 
 namespace retort {
 namespace {
@@ -46,17 +46,23 @@ class Stopwatch {
 // Which kernels break the contract on this machine, if it is they.
 std::string broken_kernels() {
   std::string names;
-  for (const kernels::Breach& breach : kernels::contract_check()) names += (names.empty() ? "" : "; ") + breach.kernel + ": " + breach.what;
-  return names.empty() ? "every CPU kernel keeps the contract on its own" : "contract broken by " + names;
+  for (const kernels::Breach& breach : kernels::contract_check())
+    names += (names.empty() ? "" : "; ") + breach.kernel + ": " + breach.what;
+  return names.empty() ? "every CPU kernel keeps the contract on its own"
+                       : "contract broken by " + names;
 }
 
 // The gate of "one forward" (design: What is compared).
-void act_on_mismatch(const TrainParts& parts, int64_t step, const Mismatch& mismatch, TrainReport& report) {
+void act_on_mismatch(const TrainParts& parts, int64_t step, const Mismatch& mismatch,
+                     TrainReport& report) {
   const bool unchecked = mismatch.checked == 0 && parts.config.mismatch.check == "all";
   if (mismatch.tokens == 0 && !unchecked) return;
-  const std::string what = unchecked ? fmt::format("step {}: no sampled token was compared", step)
-                                     : fmt::format("step {}: {} of {} sampled tokens differ between rollout and learner (largest difference {:.3g}); {}",
-                                                   step, mismatch.tokens, mismatch.checked, mismatch.max_abs, broken_kernels());
+  const std::string what =
+      unchecked ? fmt::format("step {}: no sampled token was compared", step)
+                : fmt::format(
+                      "step {}: {} of {} sampled tokens differ between rollout and learner "
+                      "(largest difference {:.3g}); {}",
+                      step, mismatch.tokens, mismatch.checked, mismatch.max_abs, broken_kernels());
   if (parts.config.mismatch.action == "stop") throw InternalError(what);
   report.warn(what);
 }
@@ -65,7 +71,11 @@ void act_on_mismatch(const TrainParts& parts, int64_t step, const Mismatch& mism
 class TrainClock {
  public:
   explicit TrainClock(double before) : before_(before) {}
-  double seconds() const { return before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() - excluded_; }
+  double seconds() const {
+    return before_ +
+           std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() -
+           excluded_;
+  }
   void exclude(double seconds) { excluded_ += seconds; }
 
  private:
@@ -100,7 +110,9 @@ StepResult run_step(TrainParts& parts, int64_t step) {
   return result;
 }
 
-bool due(int64_t every, int64_t step, int64_t steps) { return step == steps || (every > 0 && step % every == 0); }
+bool due(int64_t every, int64_t step, int64_t steps) {
+  return step == steps || (every > 0 && step % every == 0);
+}
 
 struct Place {
   std::string run_dir;
@@ -110,15 +122,19 @@ struct Place {
 // Which directory the run has, and whether it goes on.
 Place find_place(const Options& options) {
   std::string dir = options.run_dir;
-  if (dir.empty()) dir = options.resume ? newest_run_directory(options.config) : new_run_directory(options.config);
+  if (dir.empty())
+    dir = options.resume ? newest_run_directory(options.config) : new_run_directory(options.config);
   if (dir.empty()) return {new_run_directory(options.config), false};
   const bool exists = std::filesystem::exists(dir + "/config.toml");
-  if (exists && !options.resume) throw UserError("--run", "'" + dir + "' holds a run already", "add --resume to go on with it, or name another directory");
+  if (exists && !options.resume)
+    throw UserError("--run", "'" + dir + "' holds a run already",
+                    "add --resume to go on with it, or name another directory");
   return {dir, exists};
 }
 
 int train(const Options& options, const RunConfig& config, TrainParts& parts, const Place& place) {
-  RunRecord record = place.resumed ? RunRecord::resume(place.run_dir, parts) : RunRecord::begin(place.run_dir, parts);
+  RunRecord record = place.resumed ? RunRecord::resume(place.run_dir, parts)
+                                   : RunRecord::begin(place.run_dir, parts);
   TrainReport report(config, place.run_dir, options.quiet);
   const int64_t first = record.state().step + 1, last = config.train.steps;
   report.start(parts, place.resumed, first - 1);
@@ -136,7 +152,8 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts, co
     StepResult result = run_step(parts, step);
     act_on_mismatch(parts, step, result.learned.mismatch, report);
     result.times.save = save_s;
-    MetricRow row = step_metrics(step, clock.seconds(), result.groups, result.learned, parts.reward_settings, result.times,
+    MetricRow row = step_metrics(step, clock.seconds(), result.groups, result.learned,
+                                 parts.reward_settings, result.times,
                                  parts.model.policy->weights().parameter_count(), parts.peak_flops);
     Stopwatch watch;
     double eval_s = 0;
@@ -153,12 +170,14 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts, co
     record.add_step(step, result.tasks, result.groups, row, parts);
     acknowledge(parts, step, result.groups);
     watch.lap();
-    if (stop || due(config.train.save_every, step, last)) record.save(step, clock.seconds(), row, parts);
+    if (stop || due(config.train.save_every, step, last))
+      record.save(step, clock.seconds(), row, parts);
     save_s = watch.lap();
     report.step(step, row);
     if (stop) {
       record.close();
-      throw Interrupted(fmt::format("retort train {} --run {} --resume", options.config, place.run_dir));
+      throw Interrupted(
+          fmt::format("retort train {} --run {} --resume", options.config, place.run_dir));
     }
   }
   record.close();
@@ -170,11 +189,13 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts, co
 
 int run_train(const CommandArguments& arguments) {
   Options options;
-  Arguments parser("train", "GRPO, from start to finish, in one process.", "retort train configs/quickstart.toml --set run.seed=1");
+  Arguments parser("train", "GRPO, from start to finish, in one process.",
+                   "retort train configs/quickstart.toml --set run.seed=1");
   parser.positional("CONFIG", options.config, "TOML file");
   parser.option("--set", options.assignments, "section.key=value, over the file's (repeatable)");
   parser.option("--run", options.run_dir, "run directory; default runs/ and the config's stem");
-  parser.flag("--resume", options.resume, "go on with the run; alone it takes the newest of the config's stem");
+  parser.flag("--resume", options.resume,
+              "go on with the run; alone it takes the newest of the config's stem");
   parser.flag("--explain", options.explain, "print what would run and the planned memory, and end");
   parser.flag("--quiet", options.quiet, "no progress");
   if (!parser.parse(arguments)) return 0;

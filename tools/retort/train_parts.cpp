@@ -1,9 +1,5 @@
 #include "tools/retort/train_parts.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "base/channel/in_process.h"
 #include "base/check.h"
 #include "base/error.h"
@@ -11,10 +7,16 @@
 #include "policy/hf_model.h"
 #include "tasks/evaluation_set.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace retort {
 namespace {
 
-TaskOptions task_options(const TasksSection& tasks) { return {tasks.prompt_key, tasks.answer_key, tasks.system_prompt}; }
+TaskOptions task_options(const TasksSection& tasks) {
+  return {tasks.prompt_key, tasks.answer_key, tasks.system_prompt};
+}
 
 std::vector<RewardSetting> reward_settings(const std::vector<RewardSection>& sections) {
   std::vector<RewardSetting> settings;
@@ -26,7 +28,9 @@ std::vector<RewardSetting> reward_settings(const std::vector<RewardSection>& sec
 int64_t prompt_limit(const RunConfig& config, const Policy& policy) {
   const int64_t room = policy.config().max_position_embeddings - config.rollout.max_new_tokens;
   if (room < 1)
-    throw UserError("[rollout.max_new_tokens]", fmt::format("got {}, the model has {} positions", config.rollout.max_new_tokens, policy.config().max_position_embeddings),
+    throw UserError("[rollout.max_new_tokens]",
+                    fmt::format("got {}, the model has {} positions", config.rollout.max_new_tokens,
+                                policy.config().max_position_embeddings),
                     fmt::format("set it below {}", policy.config().max_position_embeddings));
   return config.tasks.max_prompt_tokens > 0 ? std::min(config.tasks.max_prompt_tokens, room) : room;
 }
@@ -34,19 +38,24 @@ int64_t prompt_limit(const RunConfig& config, const Policy& policy) {
 EngineSettings rollout_settings(const TrainParts& parts) {
   const RolloutConfig& rollout = parts.config.rollout;
   EngineSettings settings = engine_settings(parts.model);
-  settings.sampling = {rollout.temperature, rollout.top_k, rollout.top_p, parts.config.run.seed, Purpose::kSampling};
+  settings.sampling = {rollout.temperature, rollout.top_k, rollout.top_p, parts.config.run.seed,
+                       Purpose::kSampling};
   settings.max_new_tokens = rollout.max_new_tokens;
   settings.stop = rollout.stop;
   settings.max_sequences = rollout.max_sequences;
   settings.max_batch_tokens = rollout.max_batch_tokens;
   settings.cache_bytes = rollout.cache_bytes;
-  // The longest prompt is not known before it is drawn: room for 1024 tokens, or what the configuration allows.
-  settings.max_length = std::min<int64_t>(prompt_limit(parts.config, *parts.model.policy), 1024) + rollout.max_new_tokens;
+  // The longest prompt is not known before it is drawn: room for 1024 tokens, or what the
+  // configuration allows.
+  settings.max_length = std::min<int64_t>(prompt_limit(parts.config, *parts.model.policy), 1024) +
+                        rollout.max_new_tokens;
   return settings;
 }
 
 double peak_flops(const Policy& policy) {
-  return policy.on_gpu() ? kernels::cuda_peak_flops(policy.weights().embedding.value.device().index()) : kernels::cpu_peak_flops();
+  return policy.on_gpu()
+             ? kernels::cuda_peak_flops(policy.weights().embedding.value.device().index())
+             : kernels::cpu_peak_flops();
 }
 
 }  // namespace
@@ -55,8 +64,11 @@ TrainParts build_train_parts(const RunConfig& config) {
   TrainParts parts;
   parts.config = config;
   const TaskOptions options = task_options(config.tasks);
-  parts.curriculum = std::make_unique<Curriculum>(parse_training_spec(config.tasks.train, "[tasks.train]"), options, config.run.seed);
-  if (!config.tasks.eval.empty()) parts.held_out = evaluation_tasks(parse_evaluation_spec(config.tasks.eval, "[tasks.eval]"), options);
+  parts.curriculum = std::make_unique<Curriculum>(
+      parse_training_spec(config.tasks.train, "[tasks.train]"), options, config.run.seed);
+  if (!config.tasks.eval.empty())
+    parts.held_out =
+        evaluation_tasks(parse_evaluation_spec(config.tasks.eval, "[tasks.eval]"), options);
   parts.reward_settings = reward_settings(config.rewards);
   parts.rewards = std::make_unique<RewardSet>(parts.reward_settings, "[rewards]");
   parts.rewards->self_test();
@@ -66,7 +78,8 @@ TrainParts build_train_parts(const RunConfig& config) {
   Policy& policy = *parts.model.policy;
   parts.peak_flops = peak_flops(policy);
   parts.version = make_version(policy.weights(), 0);
-  parts.optimizer = std::make_unique<Optimizer>(policy, config.learner, parts.model.masters ? &*parts.model.masters : nullptr);
+  parts.optimizer = std::make_unique<Optimizer>(
+      policy, config.learner, parts.model.masters ? &*parts.model.masters : nullptr);
   LearnerSettings settings;
   settings.learner = config.learner;
   settings.mismatch = config.mismatch;
@@ -76,23 +89,27 @@ TrainParts build_train_parts(const RunConfig& config) {
   settings.steps = config.train.steps;
   parts.learner = std::make_unique<Learner>(policy, *parts.optimizer, settings);
   // A step's samples stay unacknowledged until they are in the run's record: one credit each.
-  InProcessChannel channel(static_cast<size_t>(config.train.prompts_per_step * config.rollout.group_size));
+  InProcessChannel channel(
+      static_cast<size_t>(config.train.prompts_per_step * config.rollout.group_size));
   parts.task_sender = channel.task_sender();
   parts.samples = channel.sample_receiver();
-  parts.worker = std::make_unique<Worker>(policy, *parts.model.codec, rollout_settings(parts), channel.task_receiver(), channel.sample_sender());
+  parts.worker = std::make_unique<Worker>(policy, *parts.model.codec, rollout_settings(parts),
+                                          channel.task_receiver(), channel.sample_sender());
   return parts;
 }
 
 std::vector<Task> draw_tasks(TrainParts& parts) {
   const RunConfig& config = parts.config;
   const int64_t limit = prompt_limit(config, *parts.model.policy);
-  return parts.curriculum->draw(static_cast<size_t>(config.train.prompts_per_step), [&](const Task& task) {
-    const int64_t length = static_cast<int64_t>(parts.model.codec->encode(task).size());
-    if (length <= limit) return true;
-    if (config.tasks.overlong_prompt == "drop") return false;
-    throw UserError("[tasks.max_prompt_tokens]", fmt::format("a prompt of {} tokens, the limit is {}", length, limit),
-                    "raise it, or set tasks.overlong_prompt = \"drop\"");
-  });
+  return parts.curriculum->draw(
+      static_cast<size_t>(config.train.prompts_per_step), [&](const Task& task) {
+        const int64_t length = static_cast<int64_t>(parts.model.codec->encode(task).size());
+        if (length <= limit) return true;
+        if (config.tasks.overlong_prompt == "drop") return false;
+        throw UserError("[tasks.max_prompt_tokens]",
+                        fmt::format("a prompt of {} tokens, the limit is {}", length, limit),
+                        "raise it, or set tasks.overlong_prompt = \"drop\"");
+      });
 }
 
 std::vector<ScoredGroup> roll_out(TrainParts& parts, int64_t step, const std::vector<Task>& tasks) {
@@ -102,7 +119,8 @@ std::vector<ScoredGroup> roll_out(TrainParts& parts, int64_t step, const std::ve
   parts.worker->set_version(version);
   size_t missing = tasks.size() * group_size;
   for (size_t t = 0; t < tasks.size(); ++t) {
-    const Assignment assignment{static_cast<uint32_t>(step), static_cast<uint32_t>(t), 0, group_size, version, tasks[t]};
+    const Assignment assignment{
+        static_cast<uint32_t>(step), static_cast<uint32_t>(t), 0, group_size, version, tasks[t]};
     RT_CHECK(parts.task_sender->send(assignment, Deadline::after(0)) == SendResult::kSent);
   }
   parts.worker->take_assignments();
@@ -117,7 +135,8 @@ std::vector<ScoredGroup> roll_out(TrainParts& parts, int64_t step, const std::ve
   }
   RT_CHECK_EQ(missing, size_t{0}) << "samples of step " << step << " are missing";
   for (ScoredGroup& group : groups)
-    std::sort(group.samples.begin(), group.samples.end(), [](const Sample& a, const Sample& b) { return a.id < b.id; });
+    std::sort(group.samples.begin(), group.samples.end(),
+              [](const Sample& a, const Sample& b) { return a.id < b.id; });
   return groups;
 }
 
@@ -127,10 +146,12 @@ void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>
   parts.samples->settle(static_cast<uint32_t>(step));
 }
 
-void score(const TrainParts& parts, const std::vector<Task>& tasks, std::vector<ScoredGroup>& groups) {
+void score(const TrainParts& parts, const std::vector<Task>& tasks,
+           std::vector<ScoredGroup>& groups) {
   for (size_t t = 0; t < groups.size(); ++t)
     for (const Sample& sample : groups[t].samples)
-      groups[t].verdicts.push_back(parts.rewards->score(sample.id, tasks[t], parts.model.codec->completion(sample)));
+      groups[t].verdicts.push_back(
+          parts.rewards->score(sample.id, tasks[t], parts.model.codec->completion(sample)));
 }
 
 HeldOut evaluate_held_out(const TrainParts& parts, bool wide) {
@@ -151,7 +172,10 @@ HeldOut evaluate_held_out(const TrainParts& parts, bool wide) {
   if (!wide || prompts == 0) return result;
   settings.samples = config.eval.wide_samples;
   settings.pass_at = {1, config.eval.wide_samples};
-  result.wide = evaluate(parts.model, {parts.held_out.begin(), parts.held_out.begin() + static_cast<std::ptrdiff_t>(prompts)}, *parts.rewards, settings);
+  result.wide = evaluate(
+      parts.model,
+      {parts.held_out.begin(), parts.held_out.begin() + static_cast<std::ptrdiff_t>(prompts)},
+      *parts.rewards, settings);
   return result;
 }
 

@@ -1,10 +1,6 @@
 #pragma once
-// The parts of a training run, built from its configuration: what train.cpp's loop moves tasks, samples, verdicts and
-// weights between.
-#include <memory>
-#include <string>
-#include <vector>
-
+// The parts of a training run, built from its configuration: what train.cpp's loop moves tasks,
+// samples, verdicts and weights between.
 #include "base/channel/channel.h"
 #include "base/record/version.h"
 #include "learner/checkpoint.h"
@@ -14,6 +10,10 @@
 #include "tasks/curriculum.h"
 #include "tools/retort/evaluation.h"
 #include "tools/retort/run_config.h"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace retort {
 
@@ -29,12 +29,13 @@ struct TrainParts {
   std::unique_ptr<TaskSender> task_sender;
   std::unique_ptr<SampleReceiver> samples;
   std::unique_ptr<Worker> worker;
-  Version version;          // that the policy's weights are
-  double peak_flops = 0;    // arithmetic the device can do in a second, measured when the parts are built
+  Version version;  // that the policy's weights are
+  double peak_flops =
+      0;  // arithmetic the device can do in a second, measured when the parts are built
 };
 
-// Everything a user can get wrong is found here, before anything is written: files, tasks, rewards (their known
-// answers too), lengths.
+// Everything a user can get wrong is found here, before anything is written: files, tasks, rewards
+// (their known answers too), lengths.
 TrainParts build_train_parts(const RunConfig& config);
 
 // Tasks of the next step: overlong prompts are left out or refused as the configuration says.
@@ -47,7 +48,8 @@ std::vector<ScoredGroup> roll_out(TrainParts& parts, int64_t step, const std::ve
 void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups);
 
 // Fills the verdicts in.
-void score(const TrainParts& parts, const std::vector<Task>& tasks, std::vector<ScoredGroup>& groups);
+void score(const TrainParts& parts, const std::vector<Task>& tasks,
+           std::vector<ScoredGroup>& groups);
 
 // Held-out evaluation; `wide` adds pass@wide_samples on the first wide_prompts tasks.
 struct HeldOut {

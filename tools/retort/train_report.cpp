@@ -16,24 +16,31 @@ void TrainReport::say(const std::string& text) {
 void TrainReport::start(const TrainParts& parts, bool resumed, int64_t step) {
   first_step_ = step;
   const Policy& policy = *parts.model.policy;
-  say(fmt::format("{} {}: {} ({:.2f} M parameters, {}), {} prompts x {} samples a step, {} steps", resumed ? "resuming" : "run", run_dir_, parts.model.dir,
-                  static_cast<double>(policy.weights().parameter_count()) / 1e6, policy.on_gpu() ? "GPU" : "CPU",
-                  parts.config.train.prompts_per_step, parts.config.rollout.group_size, steps_));
+  say(fmt::format("{} {}: {} ({:.2f} M parameters, {}), {} prompts x {} samples a step, {} steps",
+                  resumed ? "resuming" : "run", run_dir_, parts.model.dir,
+                  static_cast<double>(policy.weights().parameter_count()) / 1e6,
+                  policy.on_gpu() ? "GPU" : "CPU", parts.config.train.prompts_per_step,
+                  parts.config.rollout.group_size, steps_));
   if (resumed) say(fmt::format("going on after step {}", step));
 }
 
 void TrainReport::evaluation(const std::string& when, const HeldOut& held_out) {
   line_.finish();
-  std::string text = fmt::format("{} training, {} held-out tasks:", when, held_out.narrow.all.right.size());
-  for (const int64_t k : held_out.narrow.pass_at) text += fmt::format("  pass@{} {:.3f}", k, held_out.narrow.all.pass_at(k, held_out.narrow.samples));
+  std::string text =
+      fmt::format("{} training, {} held-out tasks:", when, held_out.narrow.all.right.size());
+  for (const int64_t k : held_out.narrow.pass_at)
+    text +=
+        fmt::format("  pass@{} {:.3f}", k, held_out.narrow.all.pass_at(k, held_out.narrow.samples));
   if (held_out.wide)
-    text += fmt::format("  pass@{} {:.3f} (on {})", held_out.wide->samples, held_out.wide->all.pass_at(held_out.wide->samples, held_out.wide->samples),
+    text += fmt::format("  pass@{} {:.3f} (on {})", held_out.wide->samples,
+                        held_out.wide->all.pass_at(held_out.wide->samples, held_out.wide->samples),
                         held_out.wide->all.right.size());
   say(text + fmt::format("  mean length {:.1f}", held_out.narrow.mean_length));
   size_t shown = 0;
   for (const EvaluationResult::Shown& sample : held_out.narrow.shown) {
     if (shown++ == 3) break;
-    say(fmt::format("  {} {}{}", sample.score > 0.5 ? "right" : "wrong", sample.prompt, sample.completion));
+    say(fmt::format("  {} {}{}", sample.score > 0.5 ? "right" : "wrong", sample.prompt,
+                    sample.completion));
   }
 }
 
@@ -43,9 +50,12 @@ void TrainReport::step(int64_t step, const MetricRow& row) {
   seconds_ += value("timing_s/step");
   const double done = static_cast<double>(rewards_.size());
   const double tokens_s = value("perf/rollout_tok_s");
-  line_.update(fmt::format("step {}/{}  reward {:.3f}  length {:.1f}  entropy {:.4f}  mismatch {:.0f}/{:.0f}  {:.0f} tok/s  {:.0f} s left", step, steps_,
-                           rewards_.back(), value("response_length/mean"), value("actor/entropy"), value("mismatch/tokens"), value("mismatch/checked"),
-                           tokens_s, seconds_ / done * static_cast<double>(steps_ - step)));
+  line_.update(
+      fmt::format("step {}/{}  reward {:.3f}  length {:.1f}  entropy {:.4f}  mismatch "
+                  "{:.0f}/{:.0f}  {:.0f} tok/s  {:.0f} s left",
+                  step, steps_, rewards_.back(), value("response_length/mean"),
+                  value("actor/entropy"), value("mismatch/tokens"), value("mismatch/checked"),
+                  tokens_s, seconds_ / done * static_cast<double>(steps_ - step)));
 }
 
 void TrainReport::warn(const std::string& text) {
@@ -59,7 +69,8 @@ void TrainReport::finish(const std::string& checkpoint, const TrainParts& parts)
   say(plot_curve(rewards_, 60, 10));
   const Task* task = parts.held_out.empty() ? nullptr : &parts.held_out.front();
   const std::string prompt = task && task->messages.empty() ? task->prompt : "8+19=";
-  say(fmt::format("next: tools/run.sh generate --model {} --prompt '{}' --samples 4", checkpoint, prompt));
+  say(fmt::format("next: tools/run.sh generate --model {} --prompt '{}' --samples 4", checkpoint,
+                  prompt));
 }
 
 }  // namespace retort

@@ -1,12 +1,12 @@
 #pragma once
-// What a person sees of a training run on standard error: one live line, evaluations, samples, the curve, and the next
-// command to type.
-#include <string>
-#include <vector>
-
+// What a person sees of a training run on standard error: one live line, evaluations, samples, the
+// curve, and the next command to type.
 #include "base/log.h"
 #include "base/metric.h"
 #include "tools/retort/train_parts.h"
+
+#include <string>
+#include <vector>
 
 namespace retort {
 
