@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <fmt/format.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
@@ -129,6 +130,24 @@ bool stderr_is_live() {
 bool stderr_has_colours() {
   const char* no_color = std::getenv("NO_COLOR");
   return stderr_is_live() && (no_color == nullptr || *no_color == '\0');
+}
+
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n')
+      line += "\\n";
+    else if (c == '\t')
+      line += "\\t";
+    else if (c == '\r')
+      line += "\\r";
+    else if (byte < 0x20 || byte == 0x7f)
+      line += fmt::format("\\x{:02x}", byte);
+    else
+      line += c;
+  }
+  return line;
 }
 
 LiveLine::LiveLine(bool quiet)

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace retort {
@@ -13,8 +14,8 @@ namespace log {
 // Any thread. A line of the log moves a live line down instead of tearing it.
 void info(const std::string& text);    // stderr (not with quiet) and log.txt
 void detail(const std::string& text);  // log.txt only
-void warn(
-    const std::string& text);  // stderr as `retort: warning: TEXT`, with quiet too, and log.txt
+// stderr as `retort: warning: TEXT`, with quiet too, and log.txt
+void warn(const std::string& text);
 
 // No info and no live lines on stderr.
 void set_quiet(bool quiet);
@@ -26,6 +27,9 @@ void open_file(const std::string& path);
 // Whether stderr is a terminal that may get escape sequences, and colours among them (NO_COLOR).
 bool stderr_is_live();
 bool stderr_has_colours();
+
+// `text` on one line: control characters as \n, \t, \r or \xNN, whatever names and answers hold.
+std::string one_line(std::string_view text);
 
 // The state of long work in one line. One thread; at most one alive that is not finished.
 class LiveLine {

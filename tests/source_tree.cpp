@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 bool is_left_out(const fs::path& folder) {
   const std::string name = folder.filename().string();
   return name.starts_with(".") || name == "build" || name.starts_with("build-") || name == "runs" ||
-         name == "base_models" || name == "__pycache__";
+         name == "__pycache__";
 }
 
 std::string read_file(const fs::path& path) {

@@ -49,7 +49,7 @@ class BadInput : public ::testing::Test {
 
 TEST_F(BadInput, Configuration) {
   expect_refused("train no_such.toml", "no_such.toml");
-  expect_refused("train 'no\nsuch\x1b[31m.toml'", "no\\x0asuch\\x1b[31m.toml");
+  expect_refused("train 'no\nsuch\x1b[31m.toml'", "no\\nsuch\\x1b[31m.toml");
   expect_refused(train("--set rollout.group_size=1"), "[rollout.group_size]", "got 1");
   expect_refused(train("--set rollout.group_sice=8"), "[rollout.group_sice]", "group_size");
   expect_refused(train("--set rolout.group_size=8"), "[rolout", "rollout");

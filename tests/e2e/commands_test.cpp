@@ -135,5 +135,14 @@ TEST(Commands, ConvertedWeightsAnswerAlike) {
       << "an existing folder is not overwritten";
 }
 
+TEST(Commands, ConvertKeepsTheTypeOfTheWeights) {
+  const TemporaryFolder folder;
+  const std::string narrow = folder.path("narrow"), again = folder.path("again");
+  ASSERT_EQ(run_retort("convert configs/tiny_base '" + narrow + "' --dtype bfloat16").code, 0);
+  ASSERT_EQ(run_retort("convert '" + narrow + "' '" + again + "'").code, 0);
+  EXPECT_TRUE(file_text(again + "/model.safetensors") == file_text(narrow + "/model.safetensors"));
+  EXPECT_EQ(file_text(again + "/config.json"), file_text(narrow + "/config.json"));
+}
+
 }  // namespace
 }  // namespace retort

@@ -1,5 +1,8 @@
 #include "tests/e2e/program.h"
 
+#include "base/metric.h"
+
+#include <nlohmann/json.hpp>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -57,6 +60,24 @@ std::string tree_digest(const std::string& folder) {
   std::sort(lines.begin(), lines.end());
   std::string text;
   for (const std::string& line : lines) text += line + '\n';
+  return text;
+}
+
+std::vector<nlohmann::json> metrics_of(const std::string& run) {
+  std::vector<nlohmann::json> rows;
+  std::istringstream lines(file_text(run + "/metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
+  return rows;
+}
+
+std::string deterministic_metrics(const std::string& run) {
+  std::string text;
+  for (const nlohmann::json& row : metrics_of(run)) {
+    nlohmann::json kept;
+    for (const auto& [name, value] : row.items())
+      if (find_metric(name)->deterministic) kept[name] = value;
+    text += kept.dump() + '\n';
+  }
   return text;
 }
 

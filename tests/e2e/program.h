@@ -1,6 +1,9 @@
 #pragma once
 // Runs the program under test as a user does.
+#include <nlohmann/json_fwd.hpp>
+
 #include <string>
+#include <vector>
 
 namespace retort::testing {
 
@@ -32,5 +35,10 @@ void write_text(const std::string& path, const std::string& text);
 // Every regular file under `folder` with its bytes' hash, one a line, sorted: equal texts are equal
 // trees.
 std::string tree_digest(const std::string& folder);
+
+// The rows of RUN/metrics.jsonl, step 0 first.
+std::vector<nlohmann::json> metrics_of(const std::string& run);
+// Their deterministic metrics (base/metric.h), a row a line.
+std::string deterministic_metrics(const std::string& run);
 
 }  // namespace retort::testing

@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <sstream>
-
 namespace retort {
 namespace {
 
@@ -15,9 +13,7 @@ TEST(Quickstart, ReachesItsCurve) {
       testing::run_retort("train configs/quickstart.toml --quiet --run '" + folder.path("run") +
                           "' --set eval.wide_prompts=0");
   ASSERT_EQ(result.code, 0) << result.err;
-  std::vector<nlohmann::json> rows;
-  std::istringstream lines(testing::file_text(folder.path("run/metrics.jsonl")));
-  for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
+  const std::vector<nlohmann::json> rows = testing::metrics_of(folder.path("run"));
   ASSERT_EQ(rows.size(), 51u);
   EXPECT_LT(rows[1]["critic/score/mean"], 0.30);
   const auto trailing = [&](size_t step) {

@@ -1,5 +1,4 @@
 // The whole loop on the tiny base, as a user runs it.
-#include "base/metric.h"
 #include "tests/e2e/program.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +11,9 @@
 namespace retort {
 namespace {
 
+using testing::deterministic_metrics;
 using testing::file_text;
+using testing::metrics_of;
 using testing::ProgramResult;
 using testing::run_retort;
 using testing::TemporaryFolder;
@@ -20,27 +21,8 @@ namespace fs = std::filesystem;
 
 const std::string kTiny = "train tests/configs/tiny.toml --quiet";
 
-std::vector<nlohmann::json> metrics_of(const std::string& run) {
-  std::vector<nlohmann::json> rows;
-  std::istringstream lines(file_text(run + "/metrics.jsonl"));
-  for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
-  return rows;
-}
-
-// The deterministic part of metrics.jsonl.
-std::string deterministic(const std::string& run) {
-  std::string text;
-  for (nlohmann::json row : metrics_of(run)) {
-    nlohmann::json kept;
-    for (const auto& [name, value] : row.items())
-      if (find_metric(name)->deterministic) kept[name] = value;
-    text += kept.dump() + '\n';
-  }
-  return text;
-}
-
 void expect_same_run(const std::string& a, const std::string& b) {
-  EXPECT_EQ(deterministic(a), deterministic(b));
+  EXPECT_EQ(deterministic_metrics(a), deterministic_metrics(b));
   for (const char* file :
        {"checkpoints/step_8/model.safetensors", "checkpoints/step_8/trainer/state.safetensors"}) {
     ASSERT_FALSE(file_text(a + "/" + file).empty());
@@ -115,7 +97,7 @@ TEST(Train, ThreadsBatchAndMicroBatchChangeNoBit) {
                        "rollout.max_sequences=5 --set rollout.max_batch_tokens=16")
                 .code,
             0);
-  EXPECT_EQ(deterministic(folder.path("a")), deterministic(folder.path("b")));
+  EXPECT_EQ(deterministic_metrics(folder.path("a")), deterministic_metrics(folder.path("b")));
   EXPECT_TRUE(file_text(folder.path("a/checkpoints/step_8/trainer/state.safetensors")) ==
               file_text(folder.path("b/checkpoints/step_8/trainer/state.safetensors")));
 }
@@ -124,7 +106,7 @@ TEST(Train, SeedsDiffer) {
   const TemporaryFolder folder;
   ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("a") + "'").code, 0);
   ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("b") + "' --set run.seed=4").code, 0);
-  EXPECT_NE(deterministic(folder.path("a")), deterministic(folder.path("b")));
+  EXPECT_NE(deterministic_metrics(folder.path("a")), deterministic_metrics(folder.path("b")));
   EXPECT_EQ(
       run_retort("compare '" + folder.path("a") + "' '" + folder.path("b") + "' --assert-equal")
           .code,
@@ -179,7 +161,7 @@ TEST(Train, CtrlCSavesAndNamesTheCommandThatGoesOn) {
               std::string::npos)
         << result.err;
     ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'").code, 0);
-    EXPECT_EQ(deterministic(folder.path("whole")), deterministic(run));
+    EXPECT_EQ(deterministic_metrics(folder.path("whole")), deterministic_metrics(run));
   }
   EXPECT_TRUE(interrupted) << "no signal fell into a step";
 }

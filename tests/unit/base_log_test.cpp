@@ -141,5 +141,9 @@ TEST(Plot, TakesFlatShortAndMissingValues) {
   EXPECT_EQ(plot_curve({1, nan, 1}, 10, 1), "       1 ┤▁ ▁\n         └───\n          1 3");
 }
 
+TEST(Log, OneLineKeepsTextAndShowsControlCharacters) {
+  EXPECT_EQ(one_line("α\n\tb\r\x1b[31m\x7f"), "α\\n\\tb\\r\\x1b[31m\\x7f");
+}
+
 }  // namespace
 }  // namespace retort

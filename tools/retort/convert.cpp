@@ -11,25 +11,27 @@
 namespace retort {
 
 int run_convert(const CommandArguments& arguments) {
-  std::string in, out, dtype = "float32";
+  std::string in, out, dtype;
   Arguments parser("convert",
                    "A GGUF file or a Hugging Face directory as a Hugging Face directory: weights, "
                    "configuration, tokenizer, template.",
                    "retort convert configs/tiny_base /tmp/tiny_bf16 --dtype bfloat16");
   parser.positional("IN", in, "GGUF file or Hugging Face directory");
   parser.positional("OUT", out, "directory to be made");
-  parser.option("--dtype", dtype, "of the weights written: float32, bfloat16 or float16");
+  parser.option("--dtype", dtype,
+                "of the weights written: float32, bfloat16 or float16; default: each as it is, of "
+                "a GGUF float32");
   if (!parser.parse(arguments)) return 0;
   const std::optional<Dtype> target = find_weight_dtype(dtype);
-  if (!target)
+  if (!dtype.empty() && !target)
     throw UserError("--dtype", "got '" + dtype + "'", "set it to float32, bfloat16 or float16");
   if (!std::filesystem::exists(in))
     throw UserError(in, "does not exist", "name a GGUF file or a Hugging Face directory");
   if (std::filesystem::exists(out)) throw UserError(out, "exists", "name a new directory");
   if (std::filesystem::is_directory(in))
-    convert_hf(in, out, *target);
+    convert_hf(in, out, target);
   else
-    convert_gguf(in, out, *target);
+    convert_gguf(in, out, target);
   fmt::print("{}\n", out);
   return 0;
 }

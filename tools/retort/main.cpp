@@ -1,6 +1,7 @@
 // retort: the one program. The table below is the list of subcommands; each has a file of its own
 // here.
 #include "base/error.h"
+#include "base/log.h"
 #include "base/registry.h"
 #include "kernels/dispatch.h"
 #include "tools/retort/commands.h"
@@ -55,15 +56,8 @@ int dispatch(const CommandArguments& arguments) {
   return command.make({arguments.begin() + 1, arguments.end()});
 }
 
-// One line, whatever names and values an error quotes.
 int report(const std::exception& error, int code) {
-  std::string line;
-  for (const char* c = error.what(); *c; ++c)
-    if (static_cast<unsigned char>(*c) < 0x20 || *c == 0x7f)
-      line += fmt::format("\\x{:02x}", static_cast<unsigned>(*c));
-    else
-      line += *c;
-  fmt::print(stderr, "retort: {}\n", line);
+  fmt::print(stderr, "retort: {}\n", one_line(error.what()));
   return code;
 }
 

@@ -1,10 +1,41 @@
 #include "tools/retort/train_report.h"
 
+#include "base/json.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 namespace retort {
+namespace {
+
+// A word of a shell command.
+std::string shell_quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text)
+    if (c == '\'')
+      quoted += "'\\''";
+    else
+      quoted += c;
+  return quoted + "'";
+}
+
+// What a user types to ask the trained model one of the tasks it was evaluated on.
+std::string generate_command(const std::string& checkpoint, const std::vector<Task>& tasks) {
+  const std::string generate = "tools/run.sh generate --model " + checkpoint;
+  if (tasks.empty()) return generate + " --prompt TEXT --samples 4";
+  const Task& task = tasks.front();
+  if (task.messages.empty())
+    return generate + " --prompt " + shell_quoted(task.prompt) + " --samples 4";
+  std::string messages;
+  for (const Message& message : task.messages)
+    messages += fmt::format(R"({}{{"role": {}, "content": {}}})", messages.empty() ? "" : ", ",
+                            json_quote(message.role), json_quote(message.content));
+  return "printf '%s\\n' " + shell_quoted(fmt::format(R"({{"messages": [{}]}})", messages)) +
+         " | " + generate + " --in - --samples 4";
+}
+
+}  // namespace
 
 TrainReport::TrainReport(const RunConfig& config, const std::string& run_dir, bool quiet)
     : steps_(config.train.steps), run_dir_(run_dir), quiet_(quiet), line_(quiet) {}
@@ -39,8 +70,8 @@ void TrainReport::evaluation(const std::string& when, const HeldOut& held_out) {
   size_t shown = 0;
   for (const EvaluationResult::Shown& sample : held_out.narrow.shown) {
     if (shown++ == 3) break;
-    say(fmt::format("  {} {}{}", sample.score > 0.5 ? "right" : "wrong", sample.prompt,
-                    sample.completion));
+    say(fmt::format("  {} {}{}", sample.score > 0.5 ? "right" : "wrong", one_line(sample.prompt),
+                    one_line(sample.completion)));
   }
 }
 
@@ -67,10 +98,7 @@ void TrainReport::finish(const std::string& checkpoint, const TrainParts& parts)
   line_.finish();
   say(fmt::format("mean reward of a step (steps {} to {}):", first_step_ + 1, steps_));
   say(plot_curve(rewards_, 60, 10));
-  const Task* task = parts.held_out.empty() ? nullptr : &parts.held_out.front();
-  const std::string prompt = task && task->messages.empty() ? task->prompt : "8+19=";
-  say(fmt::format("next: tools/run.sh generate --model {} --prompt '{}' --samples 4", checkpoint,
-                  prompt));
+  say(fmt::format("next: {}", generate_command(checkpoint, parts.held_out)));
 }
 
 }  // namespace retort
