@@ -9,10 +9,10 @@ namespace retort::kernels {
 
 struct Parameter {
   std::string name;  // policy's own name, for errors and the planted-fault report
-  at::Tensor
-      value;  // what the forward computes with: CPU fp32, the master itself; GPU bf16, its rounding
-  at::Tensor
-      packed;  // CPU matrices only: `value` [N, K] as K-major panels (gemm/gemm.h); see repack()
+  // what the forward computes with: CPU fp32, the master itself; GPU bf16, its rounding
+  at::Tensor value;
+  // CPU matrices only: `value` [N, K] as K-major panels (gemm/gemm.h); see repack()
+  at::Tensor packed;
   at::Tensor grad;  // fp32, shape of `value`: the accumulator that each backward continues;
                     // undefined when the parameter is not trained
 };

@@ -1,8 +1,9 @@
 #pragma once
 // Group-relative advantages: one table row and one function each.
-//   grpo     A_i = (r_i - mean) / (std + eps), std with ddof      (DeepSeekMath 2402.03300; R1
-//   2501.12948 eq. 3) dr_grpo  A_i = r_i - mean                                      (2503.20783;
-//   V3.2 2512.02556)
+//   grpo     A_i = (r_i - mean) / (std + eps), std with ddof
+//            (DeepSeekMath 2402.03300; R1 2501.12948 eq. 3)
+//   dr_grpo  A_i = r_i - mean
+//            (2503.20783; V3.2 2512.02556)
 #include <cstdint>
 #include <functional>
 #include <string>

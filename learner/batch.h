@@ -13,13 +13,13 @@ namespace retort {
 struct TrainingSequence {
   std::vector<int32_t> tokens;          // [L] prompt and completion
   std::vector<int32_t> loss_positions;  // indices t >= 1 of the tokens that have a loss, ascending
-  std::vector<float>
-      old_logprobs;  // [tokens with a loss] of the sampler; empty in supervised fine-tuning
-  std::vector<uint32_t>
-      versions;  // [tokens with a loss] Version that sampled it; empty in supervised fine-tuning
+  // [tokens with a loss] of the sampler; empty in supervised fine-tuning
+  std::vector<float> old_logprobs;
+  // [tokens with a loss] Version that sampled it; empty in supervised fine-tuning
+  std::vector<uint32_t> versions;
   float advantage = 0;
-  std::vector<int32_t>
-      kept_ids;  // kept sets of the tokens with a loss, or empty (Sample::kept_ids)
+  // kept sets of the tokens with a loss, or empty (Sample::kept_ids)
+  std::vector<int32_t> kept_ids;
   std::vector<int64_t> kept_begin;  // [tokens with a loss + 1] or empty
 };
 

@@ -22,8 +22,8 @@ struct TrainerState {
   int64_t updates = 0;       // AdamW's t
   uint64_t task_cursor = 0;  // tasks/curriculum.h
   double time_s = 0;         // training seconds so far, evaluation excluded
-  std::optional<double>
-      best_value;  // of train.best_metric, of the checkpoint that checkpoints/best points to
+  // of train.best_metric, of the checkpoint that checkpoints/best points to
+  std::optional<double> best_value;
 };
 
 // Writes checkpoints/step_N of `run_dir` for state.step. `source_dir` gives the tokenizer's files.

@@ -27,8 +27,8 @@ struct EngineSettings {
   std::function<std::string(std::span<const int32_t>)> decode;
   int64_t max_sequences = 256;
   int64_t max_batch_tokens = 8192;
-  int64_t cache_bytes =
-      0;  // 0: what max_sequences of `max_length` tokens need, a quarter of the memory at most
+  // 0: what max_sequences of `max_length` tokens need, a quarter of the memory at most
+  int64_t cache_bytes = 0;
   std::string length_setting = "[rollout.max_new_tokens]";  // what an error about lengths names
   int64_t max_length = 0;  // longest prompt + max_new_tokens that will be asked for
 };

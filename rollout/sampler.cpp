@@ -12,8 +12,9 @@
 namespace retort {
 namespace {
 
-constexpr int64_t kTile =
-    64;  // entries of the cumulative sum that are added before the running total
+// entries of the cumulative sum that are added before the running total
+
+constexpr int64_t kTile = 64;
 
 // Ids of the kept set, ascending. `scaled` are logits / temperature.
 std::vector<int32_t> kept_set(const float* scaled, int64_t V, const SamplingSettings& settings) {

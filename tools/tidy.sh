@@ -2,8 +2,8 @@
 # tools/tidy.sh [FILE…]   clang-tidy over the half that needs no LibTorch (or over the files named).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-command -v clang-tidy >/dev/null || {
-  echo "tidy: clang-tidy is missing; as root: apt-get install -y clang-tidy" >&2
+command -v clang-tidy-19 >/dev/null || {
+  echo "tidy: clang-tidy 19 is missing; as root: apt-get install -y clang-tidy-19" >&2
   exit 3
 }
 tools/setup.sh
@@ -16,4 +16,4 @@ if [ ${#files[@]} -eq 0 ]; then
     sort -u)
 fi
 printf '%s\0' "${files[@]}" |
-  xargs -0 -n 1 -P "$(nproc)" clang-tidy -p build-tidy --quiet --extra-arg=-Wno-unknown-warning-option
+  xargs -0 -n 1 -P "$(nproc)" clang-tidy-19 -p build-tidy --quiet --extra-arg=-Wno-unknown-warning-option

@@ -25,6 +25,7 @@ struct Field {
   void (*read)(Record&, Reader&);
 };
 
+// NOLINTBEGIN(bugprone-macro-parentheses): types and members stand without parentheses.
 #define RETORT_NUMBER_FIELD(Record, number_, member)                              \
   Field<Record> {                                                                 \
     number_, #member, [](const Record& r, Writer& w) { w.number(r.member); },     \
@@ -40,6 +41,7 @@ struct Field {
     number_, #member, [](const Record& r, Writer& w) { w.numbers(r.member); },                 \
         [](Record& r, Reader& in) { r.member = in.numbers<decltype(r.member)::value_type>(); } \
   }
+// NOLINTEND(bugprone-macro-parentheses)
 
 // An enumeration is one byte; a value past `last` is no value of it.
 template <class Enum>

@@ -19,11 +19,11 @@ struct Task {
   int32_t level = 0;   // difficulty 1..10 of a family; 0 when it has none
   uint64_t seed = 0;   // what the generator was keyed with; 0 when not generated
   std::string prompt;  // text prompt; "" when `messages` is used
-  std::vector<Message>
-      messages;  // chat prompt, rendered with the model's template; empty when `prompt` is used
+  // chat prompt, rendered with the model's template; empty when `prompt` is used
+  std::vector<Message> messages;
   std::string answer;  // verifier specification, JSON text (a family's own, or the gold answer)
-  std::vector<std::string>
-      rewards;  // rewards this task asks for; empty: those of the configuration
+  // rewards this task asks for; empty: those of the configuration
+  std::vector<std::string> rewards;
   Split split = Split::kTrain;
   bool operator==(const Task&) const = default;
 };

@@ -30,8 +30,8 @@ struct AttentionRuns {
   int64_t runs = 0;
   const int32_t* run_begin = nullptr;       // [runs + 1] token indices, ascending from 0 to T
   const int32_t* first_position = nullptr;  // [runs]
-  const int32_t* page_table =
-      nullptr;  // [runs, max_pages]; entries beyond what a run needs are not read
+  // [runs, max_pages]; entries beyond what a run needs are not read
+  const int32_t* page_table = nullptr;
   int64_t max_pages = 0;
 };
 

@@ -55,8 +55,8 @@ class ChatTemplate {
   const Source& source_for(bool has_tools) const;
 
   std::string place_;
-  std::map<std::string, std::shared_ptr<const Source>>
-      sources_;  // by name; "default" for a single one
+  // by name; "default" for a single one
+  std::map<std::string, std::shared_ptr<const Source>> sources_;
   std::shared_ptr<const nlohmann::ordered_json> special_tokens_;  // object of texts
   std::function<int64_t()> now_unix_s_;                           // may be empty
 };

@@ -29,7 +29,7 @@ Value lazily(Interpreter& self, const Value& value, const Arguments& arguments) 
 // A path like "a.b.0": items of items. What is missing on the way becomes `missing`, if that is
 // given.
 Value at_path(Value value, const Value& path, const Value* missing = nullptr) {
-  const auto or_missing = [&](Value found) {
+  const auto or_missing = [&](const Value& found) {
     return found.is_undefined() && missing != nullptr && !missing->is_none() ? *missing : found;
   };
   if (!path.is_string()) return or_missing(item(value, path));

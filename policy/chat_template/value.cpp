@@ -18,6 +18,10 @@ constexpr std::string_view kTypeNames[] = {"Undefined", "NoneType",  "bool",    
 
 }  // namespace
 
+void Generator::start() {
+  if (produce) items = std::exchange(produce, nullptr)();
+}
+
 const Value* Dict::find(const Value& key) const {
   for (const auto& [name, value] : entries) {
     if (equal(name, key)) return &value;

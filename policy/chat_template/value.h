@@ -53,9 +53,7 @@ struct Generator {
   List items;
   size_t next = 0;
 
-  void start() {
-    if (produce) items = std::exchange(produce, nullptr)();
-  }
+  void start();
 };
 
 // namespace(): attributes that may be set from inside of loops.

@@ -69,7 +69,7 @@ class JsonDocument {
   static constexpr int kMaxDepth = 64;
 
  private:
-  JsonDocument(std::string path, std::unique_ptr<nlohmann::json> json);
+  JsonDocument(std::string path, std::unique_ptr<nlohmann::json> document);
   std::string path_;
   std::unique_ptr<nlohmann::json> json_;
 };

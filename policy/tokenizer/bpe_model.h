@@ -84,8 +84,8 @@ class BpeModel {
   std::optional<MergeTable> merges_;
   std::string prefix_;  // of every character but a word's first
   std::string suffix_;  // of a word's last character
-  std::vector<int32_t>
-      byte_ids_;  // [256] of <0x00> …, -1 where missing; empty without byte fallback
+  // [256] of <0x00> …, -1 where missing; empty without byte fallback
+  std::vector<int32_t> byte_ids_;
   std::vector<int32_t> low_ids_;  // of characters below U+0800, without prefix and suffix
   int32_t unknown_id_ = -1;
   std::string missing_unknown_;  // place of an unknown token that the vocabulary lacks, else ""

@@ -16,8 +16,8 @@ namespace retort {
 
 struct TokenizerFile {
   std::string path;
-  std::shared_ptr<const nlohmann::json>
-      document;  // without the content of model.vocab and model.merges
+  // without the content of model.vocab and model.merges
+  std::shared_ptr<const nlohmann::json> document;
   std::vector<std::pair<std::string, int32_t>> vocabulary;  // in the file's order
   std::vector<std::pair<std::string, std::string>> merges;  // best first
 

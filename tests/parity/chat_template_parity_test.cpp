@@ -166,7 +166,7 @@ TEST_F(ChatTemplateParity, MasksOfAssistantTokens) {
            mask_of_ranges(encoding, rendered.text, rendered.generation_spans)) {
         mask += static_cast<char>('0' + is_assistant);
       }
-      EXPECT_EQ(mask, row[2]) << name << ": " << rendered.text;
+      EXPECT_EQ(mask, row[2].get<std::string>()) << name << ": " << rendered.text;
       EXPECT_NE(mask.find('1'), std::string::npos);
     }
   }

@@ -93,10 +93,10 @@ void compare(const Tokenizer& tokenizer, const json& expected,
   for (const json& sample : expected["decode"]) {
     const auto ids = sample[0].get<std::vector<int32_t>>();
     EXPECT_EQ(tokenizer.decode(ids, false), sample[1].get<std::string>());
-    EXPECT_EQ(tokenizer.decode(ids, true), sample[2]);
+    EXPECT_EQ(tokenizer.decode(ids, true), sample[2].get<std::string>());
     if (check_streams) {
-      EXPECT_EQ(streamed(tokenizer, ids, false), sample[1]);
-      EXPECT_EQ(streamed(tokenizer, ids, true), sample[2]);
+      EXPECT_EQ(streamed(tokenizer, ids, false), sample[1].get<std::string>());
+      EXPECT_EQ(streamed(tokenizer, ids, true), sample[2].get<std::string>());
     }
   }
   EXPECT_EQ(tokenizer.vocab_size(), expected["vocab_size"]);

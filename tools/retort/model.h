@@ -12,8 +12,8 @@ namespace retort {
 
 struct LoadedModel {
   std::string dir;  // the Hugging Face directory that was meant
-  std::optional<Weights>
-      masters;  // fp32, only where the policy computes with roundings of them (GPU)
+  // fp32, only where the policy computes with roundings of them (GPU)
+  std::optional<Weights> masters;
   std::unique_ptr<Policy> policy;
   std::unique_ptr<PromptCodec> codec;
 };

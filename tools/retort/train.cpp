@@ -63,7 +63,8 @@ void act_on_mismatch(const TrainParts& parts, int64_t step, const Mismatch& mism
                       "step {}: {} of {} sampled tokens differ between rollout and learner "
                       "(largest difference {:.3g}); {}",
                       step, mismatch.tokens, mismatch.checked, mismatch.max_abs, broken_kernels());
-  if (parts.config.mismatch.action == "stop") throw InternalError(what);
+  if (parts.config.mismatch.action == "stop")
+    throw InternalError(what + "; --set mismatch.action=warn goes on all the same");
   report.warn(what);
 }
 
@@ -155,6 +156,7 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts, co
     MetricRow row = step_metrics(step, clock.seconds(), result.groups, result.learned,
                                  parts.reward_settings, result.times,
                                  parts.model.policy->weights().parameter_count(), parts.peak_flops);
+    report.step(step, row);
     Stopwatch watch;
     double eval_s = 0;
     if (!parts.held_out.empty() && due(config.train.eval_every, step, last)) {
@@ -173,7 +175,6 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts, co
     if (stop || due(config.train.save_every, step, last))
       record.save(step, clock.seconds(), row, parts);
     save_s = watch.lap();
-    report.step(step, row);
     if (stop) {
       record.close();
       throw Interrupted(

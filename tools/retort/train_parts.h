@@ -30,8 +30,8 @@ struct TrainParts {
   std::unique_ptr<SampleReceiver> samples;
   std::unique_ptr<Worker> worker;
   Version version;  // that the policy's weights are
-  double peak_flops =
-      0;  // arithmetic the device can do in a second, measured when the parts are built
+  // arithmetic the device can do in a second, measured when the parts are built
+  double peak_flops = 0;
 };
 
 // Everything a user can get wrong is found here, before anything is written: files, tasks, rewards
