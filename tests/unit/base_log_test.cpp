@@ -21,7 +21,7 @@ class LiveLineTest : public ::testing::Test {
   ~LiveLineTest() override { std::fclose(file_); }
   std::string written() {
     std::fflush(file_);
-    std::rewind(file_);
+    EXPECT_EQ(std::fseek(file_, 0, SEEK_SET), 0);
     std::string text;
     for (int c = std::fgetc(file_); c != EOF; c = std::fgetc(file_)) text += static_cast<char>(c);
     return text;
@@ -44,7 +44,7 @@ TEST_F(LiveLineTest, TerminalLineIsCutToTheWidth) {
   for (int i = 0; i < 500; ++i) text += "é";
   line.update(text);
   line.finish();
-  EXPECT_EQ(written(), text.substr(0, 2 * 119) + "\n");  // the width of what is no terminal
+  EXPECT_EQ(written(), text.substr(0, size_t{2} * 119) + "\n");  // the width of what is no terminal
 }
 
 TEST_F(LiveLineTest, PipeGetsTheFirstAndTheLastLineAndFewBetween) {
