@@ -1,11 +1,13 @@
 #pragma once
 // Configuration: a field is written once and everything else follows from the list.
 //
-//   #define RETORT_ROLLOUT_FIELDS(X) ...one line per field, each ending in a backslash:
-//     X(int64_t, group_size, 8, at_least(2), "samples", "samples per prompt; the baseline is their
-//     mean") X(std::string, kind, "constant", one_of({"constant", "cosine"}), "", "shape of the
-//     schedule") X(std::vector<double>, betas, (std::vector<double>{0.9, 0.95}), between(0, 1), "",
-//     "decay rates")
+//   #define RETORT_ROLLOUT_FIELDS(X) ...one field after the other, each line ending in a backslash:
+//     X(int64_t, group_size, 8, at_least(2), "samples", "samples per prompt")
+//
+//     X(std::string, kind, "constant", one_of({"constant", "cosine"}), "", "the schedule's shape")
+//
+//     X(std::vector<double>, betas, (std::vector<double>{0.9, 0.95}), between(0, 1), "", "decay")
+//
 //   RETORT_CONFIG_STRUCT(RolloutConfig, RETORT_ROLLOUT_FIELDS)
 //
 // X(type, name, default, check, unit, doc). Types: bool, int32_t, int64_t, uint32_t, double,

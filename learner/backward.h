@@ -1,12 +1,14 @@
 #pragma once
 // The backward of one micro-batch from the derivative of its loss.
-#include <ATen/core/Tensor.h>
+#include "kernels/head/head_result.h"
 
 #include <span>
 
 namespace retort {
 
-// d loss / d logp [T] on the host -> parameter gradients (kernels/parameter.h) through autograd.
-void backward(const at::Tensor& logp_T, std::span<const float> dlogp_T);
+// d loss / d logp and d loss / d entropy [T] on the host (the latter empty when there is none) ->
+// parameter gradients (kernels/parameter.h) through autograd.
+void backward(const kernels::HeadResult& head, std::span<const float> dlogp_T,
+              std::span<const float> dentropy_T);
 
 }  // namespace retort

@@ -36,16 +36,41 @@ Weights masters_on_cpu(const Policy& policy, Optimizer& optimizer) {
   return masters;
 }
 
-void write_trainer(const fs::path& dir, Optimizer& optimizer, const TrainerState& state) {
-  fs::create_directories(dir);
+// The tensors of an optimiser or a reference, as fp32.
+template <class Owner>
+void write_state(const fs::path& file, Owner& owner) {
   std::vector<at::Tensor> alive;
   std::vector<TensorSource> sources;
-  optimizer.for_each_state([&](const std::string& name, at::Tensor& tensor) {
-    alive.push_back(tensor.cpu().contiguous());
+  owner.for_each_state([&](const std::string& name, at::Tensor& tensor) {
+    alive.push_back(tensor.cpu().to(at::kFloat).contiguous());
     sources.push_back(
         from_f32(name, tensor.sizes().vec(), Dtype::kF32, alive.back().data_ptr<float>()));
   });
-  write_safetensors((dir / "state.safetensors").string(), std::move(sources));
+  write_safetensors(file.string(), std::move(sources));
+}
+
+template <class Owner>
+void read_state(const fs::path& path, Owner& owner) {
+  const SafetensorsFile file = SafetensorsFile::open(path.string());
+  owner.for_each_state([&](const std::string& name, at::Tensor& tensor) {
+    const TensorView& view = file.at(name);
+    if (view.shape != tensor.sizes().vec())
+      throw UserError(
+          file.path() + ": tensor '" + name + "'",
+          "has shape " + shape_text(view.shape) + ", the model " + shape_text(tensor.sizes().vec()),
+          "resume with the model the run was started with");
+    const bool in_place = tensor.is_cpu() && tensor.scalar_type() == at::kFloat;
+    at::Tensor host = in_place ? tensor : tensor.cpu().to(at::kFloat);
+    load_f32(file.path(), view, host.data_ptr<float>());
+    if (!in_place) tensor.copy_(host);
+  });
+}
+
+void write_trainer(const fs::path& dir, Optimizer& optimizer, Reference* reference,
+                   const TrainerState& state) {
+  fs::create_directories(dir);
+  write_state(dir / "state.safetensors", optimizer);
+  if (reference != nullptr) write_state(dir / "reference.safetensors", *reference);
   nlohmann::ordered_json json = {{"format", 1},
                                  {"step", state.step},
                                  {"updates", state.updates},
@@ -62,7 +87,8 @@ std::string checkpoint_dir(const std::string& run_dir, int64_t step) {
 }
 
 void save_checkpoint(const std::string& run_dir, const Policy& policy, Optimizer& optimizer,
-                     const TrainerState& state, const std::string& source_dir) {
+                     Reference* reference, const TrainerState& state,
+                     const std::string& source_dir) {
   at::NoGradGuard no_grad;
   const fs::path final_dir = checkpoint_dir(run_dir, state.step);
   const fs::path partial = final_dir.string() + ".partial";
@@ -70,7 +96,7 @@ void save_checkpoint(const std::string& run_dir, const Policy& policy, Optimizer
   fs::remove_all(partial);
   fs::create_directories(partial);
   write_hf_model(partial.string(), masters_on_cpu(policy, optimizer), source_dir);
-  write_trainer(partial / "trainer", optimizer, state);
+  write_trainer(partial / "trainer", optimizer, reference, state);
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(partial))
     sync_path(entry.path().string());
   sync_path(partial.string());
@@ -96,22 +122,16 @@ std::vector<int64_t> checkpoint_steps(const std::string& run_dir) {
   return steps;
 }
 
-TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimizer) {
+TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimizer,
+                                Reference* reference) {
   at::NoGradGuard no_grad;
   const fs::path dir = fs::path(checkpoint) / "trainer";
-  const SafetensorsFile file = SafetensorsFile::open((dir / "state.safetensors").string());
-  optimizer.for_each_state([&](const std::string& name, at::Tensor& tensor) {
-    const TensorView& view = file.at(name);
-    if (view.shape != tensor.sizes().vec())
-      throw UserError(
-          file.path() + ": tensor '" + name + "'",
-          "has shape " + shape_text(view.shape) + ", the model " + shape_text(tensor.sizes().vec()),
-          "resume with the model the run was started with");
-    at::Tensor host = tensor.is_cpu() ? tensor : tensor.cpu();
-    load_f32(file.path(), view, host.data_ptr<float>());
-    if (!tensor.is_cpu()) tensor.copy_(host);
-  });
+  read_state(dir / "state.safetensors", optimizer);
   optimizer.masters_changed();
+  if (reference != nullptr) {
+    read_state(dir / "reference.safetensors", *reference);
+    reference->values_changed();
+  }
   const std::string path = (dir / "state.json").string();
   const nlohmann::json json = nlohmann::json::parse(read_file(path), nullptr, false);
   const auto number = [&](const char* key) {

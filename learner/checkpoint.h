@@ -4,11 +4,13 @@
 //
 //   step_N/{config.json, model.safetensors, tokenizer…, generation_config.json}
 //   step_N/trainer/state.safetensors   fp32 masters, AdamW's moments
+//   step_N/trainer/reference.safetensors   the reference, where it is refreshed
 //   step_N/trainer/state.json          step, updates, task cursor, row offsets
 //   step_N/complete                    written last
 // Written as step_N.partial, synced, renamed, then `complete`: a directory without it is no
 // checkpoint.
 #include "learner/optimizer.h"
+#include "learner/reference.h"
 
 #include <cstdint>
 #include <optional>
@@ -27,16 +29,19 @@ struct TrainerState {
 };
 
 // Writes checkpoints/step_N of `run_dir` for state.step. `source_dir` gives the tokenizer's files.
+// `reference` is null unless it is refreshed: a frozen one is the base.
 void save_checkpoint(const std::string& run_dir, const Policy& policy, Optimizer& optimizer,
-                     const TrainerState& state, const std::string& source_dir);
+                     Reference* reference, const TrainerState& state,
+                     const std::string& source_dir);
 
 // Steps of the complete checkpoints of a run, ascending.
 std::vector<int64_t> checkpoint_steps(const std::string& run_dir);
 std::string checkpoint_dir(const std::string& run_dir, int64_t step);
 
-// Reads trainer/ of a checkpoint into the optimiser (and so the policy). UserError when it does not
-// fit the model.
-TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimizer);
+// Reads trainer/ of a checkpoint into the optimiser (and so the policy) and the reference, null as
+// above. UserError when it does not fit the model.
+TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimizer,
+                                Reference* reference);
 
 // Removes all but the newest `keep_last`, the one checkpoints/best points to, and partial ones.
 void prune_checkpoints(const std::string& run_dir, int64_t keep_last);

@@ -2,13 +2,13 @@
 
 #include "base/check.h"
 #include "base/philox.h"
-#include "learner/advantage.h"
+#include "learner/advantage/statistics.h"
 #include "learner/backward.h"
-#include "learner/loss.h"
 
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace retort {
 namespace {
@@ -22,8 +22,9 @@ std::vector<double> counted_rewards(const ScoredGroup& group) {
   return rewards;
 }
 
-std::span<const TrainingSequence> slice(const Batch& batch, const SequenceRange& range) {
-  return std::span(batch.sequences).subspan(range.begin, range.end - range.begin);
+std::span<const TrainingSequence> slice(const std::vector<TrainingSequence>& sequences,
+                                        const SequenceRange& range) {
+  return std::span(sequences).subspan(range.begin, range.end - range.begin);
 }
 
 // The fields of all sequences one after the other.
@@ -65,36 +66,51 @@ TrainingSequence training_sequence(const Sample& sample, float advantage) {
   return sequence;
 }
 
-Learner::Learner(Policy& policy, Optimizer& optimizer, LearnerSettings settings)
-    : policy_(policy), optimizer_(optimizer), settings_(std::move(settings)), forward_(policy) {}
+Learner::Learner(Policy& policy, Optimizer& optimizer, Reference* reference,
+                 LearnerSettings settings)
+    : policy_(policy),
+      optimizer_(optimizer),
+      reference_(reference),
+      settings_(std::move(settings)),
+      loss_(loss_settings(settings_.learner)),
+      forward_(policy) {
+  RT_CHECK_EQ(loss_.kl != nullptr, reference_ != nullptr) << "a KL term and its reference";
+}
 
-Batch Learner::make_batch(const std::vector<const ScoredGroup*>& groups) const {
-  const AdvantageFunction advantage = find_advantage(settings_.learner.advantage);
-  const AdvantageSettings advantage_settings{settings_.learner.advantage_ddof,
-                                             settings_.learner.advantage_eps};
-  Batch batch;
-  int64_t tokens = 0;
-  for (const ScoredGroup* group : groups) {
-    const std::vector<double> advantages = advantage(counted_rewards(*group), advantage_settings);
+bool is_flat(const ScoredGroup& group) {
+  const std::vector<double> rewards = counted_rewards(group);
+  return rewards.empty() || zero_variance(rewards);
+}
+
+std::vector<std::vector<TrainingSequence>> Learner::training_groups(
+    const std::vector<const ScoredGroup*>& kept) {
+  const LearnerConfig& config = settings_.learner;
+  GroupRewards rewards;
+  for (const ScoredGroup* group : kept) rewards.push_back(counted_rewards(*group));
+  const GroupRewards advantages =
+      find_advantage(config.advantage)(rewards, {config.advantage_ddof, config.advantage_eps});
+  std::vector<std::vector<TrainingSequence>> groups(kept.size());
+  for (size_t g = 0; g < kept.size(); ++g) {
     size_t counted = 0;
-    for (size_t i = 0; i < group->samples.size(); ++i) {
-      if (!is_policys_doing(group->verdicts[i].outcome)) continue;
-      batch.sequences.push_back(
-          training_sequence(group->samples[i], static_cast<float>(advantages[counted++])));
-      tokens += static_cast<int64_t>(batch.sequences.back().loss_positions.size());
+    for (size_t i = 0; i < kept[g]->samples.size(); ++i) {
+      if (!is_policys_doing(kept[g]->verdicts[i].outcome)) continue;
+      const auto advantage = static_cast<float>(advantages[g][counted++]);
+      const Sample& sample = kept[g]->samples[i];
+      if (config.mask_truncated_completions && sample.stop == StopReason::kLength) continue;
+      groups[g].push_back(training_sequence(sample, advantage));
     }
+    if (reference_ != nullptr)
+      reference_->fill(groups[g], settings_.temperature, config.micro_batch_tokens);
   }
-  batch.normaliser = static_cast<double>(tokens);  // token-mean
-  return batch;
+  return groups;
 }
 
 void Learner::check_every_token(const std::vector<ScoredGroup>& groups, uint32_t version,
                                 LearnerStep& totals) {
   at::NoGradGuard no_grad;
-  Batch batch;
+  std::vector<TrainingSequence> batch;
   for (const ScoredGroup& group : groups)
-    for (const Sample& sample : group.samples)
-      batch.sequences.push_back(training_sequence(sample, 0.0f));
+    for (const Sample& sample : group.samples) batch.push_back(training_sequence(sample, 0.0f));
   for (const SequenceRange& range :
        split_into_micro_batches(batch, settings_.learner.micro_batch_tokens)) {
     const std::span<const TrainingSequence> sequences = slice(batch, range);
@@ -105,46 +121,70 @@ void Learner::check_every_token(const std::vector<ScoredGroup>& groups, uint32_t
   }
 }
 
-bool Learner::update(const Batch& batch, double lr, uint32_t version, bool compare,
+void Learner::learn(std::span<const TrainingSequence> sequences, const PackedResult& result,
+                    LossSums& sums) {
+  std::vector<float> dlogp(result.logp.size());
+  std::vector<float> dentropy(loss_.entropy_coef != 0.0 ? dlogp.size() : 0);
+  size_t at = 0;
+  for (const TrainingSequence& sequence : sequences) {
+    const size_t count = sequence.loss_positions.size();
+    const auto part = [&](auto& values) { return std::span(values).subspan(at, count); };
+    sequence_loss({part(result.logp), sequence.old_logprobs, sequence.reference_logprobs,
+                   part(result.entropy), sequence.advantage, sequence.normaliser},
+                  loss_, part(dlogp), dentropy.empty() ? std::span<float>() : part(dentropy), sums);
+    at += count;
+  }
+  backward(result.head, dlogp, dentropy);
+  optimizer_.collect_gradients();
+}
+
+void Learner::update(std::vector<TrainingSequence> batch, uint32_t version, bool compare,
                      LearnerStep& totals) {
-  if (batch.normaliser <= 0) return false;
+  AggregationShape shape;
+  shape.scale = settings_.learner.loss_scale_factor > 0
+                    ? settings_.learner.loss_scale_factor
+                    : static_cast<double>(settings_.max_new_tokens);
+  std::erase_if(batch, [](const auto& sequence) { return sequence.loss_positions.empty(); });
+  shape.sequences = static_cast<int64_t>(batch.size());
+  for (const TrainingSequence& sequence : batch)
+    shape.tokens += static_cast<int64_t>(sequence.loss_positions.size());
+  if (shape.tokens == 0) return;
+  const AggregationFunction divisor = find_aggregation(settings_.learner.aggregation);
+  for (TrainingSequence& sequence : batch) {
+    shape.length = static_cast<int64_t>(sequence.loss_positions.size());
+    sequence.normaliser = divisor(shape);
+  }
+
   LossSums sums;
-  const ClipSettings clip{settings_.learner.clip_low, settings_.learner.clip_high};
   for (const SequenceRange& range :
        split_into_micro_batches(batch, settings_.learner.micro_batch_tokens)) {
     const std::span<const TrainingSequence> sequences = slice(batch, range);
     const PackedResult result = forward_.run(sequences, settings_.temperature);
-    const std::vector<float> old_logp = concatenate(sequences, &TrainingSequence::old_logprobs);
-    std::vector<float> advantage, dlogp(old_logp.size());
-    for (const TrainingSequence& sequence : sequences)
-      advantage.insert(advantage.end(), sequence.loss_positions.size(), sequence.advantage);
-    clipped_policy_loss(result.logp, old_logp, advantage, result.entropy, clip, batch.normaliser,
-                        dlogp, sums);
     if (compare)
-      totals.mismatch.compare(result.logp, old_logp,
+      totals.mismatch.compare(result.logp, concatenate(sequences, &TrainingSequence::old_logprobs),
                               concatenate(sequences, &TrainingSequence::versions), version);
-    backward(result.head.logp_T, dlogp);
-    optimizer_.collect_gradients();
+    learn(sequences, result, sums);
     totals.fed_tokens += fed_tokens(sequences);
   }
-  const UpdateResult result = optimizer_.update(lr);
+  const UpdateResult result = optimizer_.update(totals.lr);
   const auto add = [](std::optional<double>& total, double value) {
     total = total.value_or(0.0) + value;
   };
-  add(totals.pg_loss, sums.loss / batch.normaliser);
+  add(totals.pg_loss, sums.loss);
+  if (loss_.kl != nullptr) add(totals.kl_loss, sums.kl);
   add(totals.entropy, sums.entropy / static_cast<double>(sums.tokens));
   add(totals.pg_clipfrac, static_cast<double>(sums.clipped) / static_cast<double>(sums.tokens));
   add(totals.grad_norm, result.grad_norm);
   totals.trained_tokens += sums.tokens;
+  totals.masked_sequences += sums.masked_sequences;
   ++totals.updates;
-  return true;
 }
 
 LearnerStep Learner::step(int64_t step, const std::vector<ScoredGroup>& groups) {
   LearnerStep totals;
-  const Schedule schedule{settings_.learner.lr_schedule, settings_.learner.lr,
-                          settings_.learner.lr_warmup_steps, settings_.steps,
-                          settings_.learner.lr_final_ratio};
+  const LearnerConfig& config = settings_.learner;
+  const Schedule schedule{config.lr_schedule, config.lr, config.lr_warmup_steps, settings_.steps,
+                          config.lr_final_ratio};
   totals.lr = schedule.at(step - 1);
   const auto version = static_cast<uint32_t>(step - 1);
   const bool check_all = settings_.mismatch.check == "all";
@@ -152,25 +192,29 @@ LearnerStep Learner::step(int64_t step, const std::vector<ScoredGroup>& groups) 
 
   std::vector<const ScoredGroup*> kept;
   for (const ScoredGroup& group : groups) {
-    const std::vector<double> rewards = counted_rewards(group);
-    const bool flat = rewards.empty() || zero_variance(rewards);
+    const bool flat = is_flat(group);
     totals.groups_zero_variance += flat ? 1 : 0;
-    if (!rewards.empty() && (!flat || settings_.learner.zero_variance == "keep"))
+    if (!flat || (config.zero_variance == "keep" && !counted_rewards(group).empty()))
       kept.push_back(&group);
   }
   totals.groups_kept = static_cast<int64_t>(kept.size());
+  std::vector<std::vector<TrainingSequence>> learned_from = training_groups(kept);
   PhiloxStream shuffle({settings_.seed, Purpose::kShuffle, 0}, static_cast<uint32_t>(step), 0, 0);
-  shuffle.shuffle(kept);
+  shuffle.shuffle(learned_from);
 
-  const size_t updates = std::min<size_t>(settings_.updates_per_step, kept.size());
+  const size_t updates = std::min<size_t>(settings_.updates_per_step, learned_from.size());
   for (size_t u = 0; u < updates; ++u) {
-    std::vector<const ScoredGroup*> dealt;
-    for (size_t g = u; g < kept.size(); g += updates) dealt.push_back(kept[g]);
-    update(make_batch(dealt), totals.lr, version, !check_all && totals.updates == 0, totals);
+    std::vector<TrainingSequence> batch;
+    for (size_t g = u; g < learned_from.size(); g += updates)
+      std::move(learned_from[g].begin(), learned_from[g].end(), std::back_inserter(batch));
+    update(std::move(batch), version, !check_all && totals.updates == 0, totals);
   }
   for (std::optional<double>* value :
-       {&totals.pg_loss, &totals.entropy, &totals.grad_norm, &totals.pg_clipfrac})
+       {&totals.pg_loss, &totals.kl_loss, &totals.entropy, &totals.grad_norm, &totals.pg_clipfrac})
     if (value->has_value()) **value /= static_cast<double>(totals.updates);
+  if (reference_ != nullptr && config.reference_refresh_steps > 0 &&
+      step % config.reference_refresh_steps == 0)
+    reference_->refresh(policy_);
   return totals;
 }
 

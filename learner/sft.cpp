@@ -1,7 +1,7 @@
 #include "learner/sft.h"
 
 #include "learner/backward.h"
-#include "learner/loss.h"
+#include "learner/loss/loss.h"
 
 namespace retort {
 
@@ -15,14 +15,20 @@ TrainingSequence sft_sequence(const std::vector<int32_t>& prompt,
   return sequence;
 }
 
-SftStep SftTrainer::step(const Batch& batch, double lr) {
+SftStep SftTrainer::step(const std::vector<TrainingSequence>& batch, double lr) {
   LossSums sums;
   for (const SequenceRange& range : split_into_micro_batches(batch, micro_batch_tokens_)) {
-    const auto sequences = std::span(batch.sequences).subspan(range.begin, range.end - range.begin);
+    const auto sequences = std::span(batch).subspan(range.begin, range.end - range.begin);
     const PackedResult result = forward_.run(sequences, 1.0);
     std::vector<float> dlogp(result.logp.size());
-    likelihood_loss(result.logp, batch.normaliser, dlogp, sums);
-    backward(result.head.logp_T, dlogp);
+    size_t at = 0;
+    for (const TrainingSequence& sequence : sequences) {
+      const size_t count = sequence.loss_positions.size();
+      likelihood_loss(std::span(result.logp).subspan(at, count), sequence.normaliser,
+                      std::span(dlogp).subspan(at, count), sums);
+      at += count;
+    }
+    backward(result.head, dlogp, {});
     optimizer_.collect_gradients();
   }
   return {sums.loss / static_cast<double>(sums.tokens), optimizer_.update(lr).grad_norm,

@@ -18,8 +18,8 @@ class SftTrainer {
   SftTrainer(Policy& policy, Optimizer& optimizer, int64_t micro_batch_tokens)
       : optimizer_(optimizer), forward_(policy), micro_batch_tokens_(micro_batch_tokens) {}
 
-  // batch.normaliser divides the summed loss; micro-batches change no bit.
-  SftStep step(const Batch& batch, double lr);
+  // Micro-batches change no bit.
+  SftStep step(const std::vector<TrainingSequence>& batch, double lr);
 
  private:
   Optimizer& optimizer_;

@@ -166,17 +166,35 @@ void repack(Weights& weights) {
   }
 }
 
-Weights to_device(const Weights& masters, const std::string& device) {
-  Weights copy = masters;
-  const at::Device target(device);
+namespace {
+
+// `weights` with other values, neither packed nor with gradients.
+Weights with_values(const Weights& weights,
+                    const std::function<at::Tensor(const at::Tensor&)>& value) {
+  Weights copy = weights;
   copy.for_each([&](Parameter& parameter) {
-    parameter.value = parameter.value.to(target, at::kBFloat16);
+    parameter.value = value(parameter.value);
     parameter.packed = at::Tensor();
     parameter.grad = at::Tensor();
   });
   if (copy.config.tie_word_embeddings) copy.head.value = copy.embedding.value;
   copy.head.packed = at::Tensor();
   copy.head.grad = at::Tensor();
+  return copy;
+}
+
+}  // namespace
+
+Weights to_device(const Weights& masters, const std::string& device) {
+  const at::Device target(device);
+  return with_values(masters,
+                     [&](const at::Tensor& value) { return value.to(target, at::kBFloat16); });
+}
+
+Weights copy_values(const Weights& weights) {
+  Weights copy =
+      with_values(weights, [](const at::Tensor& value) { return value.detach().clone(); });
+  if (copy.embedding.value.is_cpu()) repack(copy);
   return copy;
 }
 

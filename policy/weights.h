@@ -73,4 +73,7 @@ void repack(Weights& weights);
 // Copies every value to the device and dtype that a Version there computes with: "cuda" bf16.
 Weights to_device(const Weights& masters, const std::string& device);
 
+// The same values in memory of its own, ready for a forward, without gradients.
+Weights copy_values(const Weights& weights);
+
 }  // namespace retort

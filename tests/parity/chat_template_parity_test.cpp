@@ -5,8 +5,8 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <stdlib.h>
-#include <time.h>
+#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): setenv
+#include <time.h>    // NOLINT(modernize-deprecated-headers): tzset
 
 #include <cstdio>
 #include <filesystem>

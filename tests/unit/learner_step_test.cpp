@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 
 namespace retort {
 namespace {
@@ -55,17 +56,22 @@ struct StepOutcome {
   std::vector<float> weights;
 };
 
-StepOutcome run_step(int64_t micro_batch_tokens, bool tied = true, const std::string& check = "all",
-                     int64_t top_k = 0) {
+StepOutcome run_step(
+    int64_t micro_batch_tokens, bool tied = true, const std::string& check = "all",
+    int64_t top_k = 0, const std::function<void(LearnerConfig&)>& change = [](LearnerConfig&) {}) {
   std::unique_ptr<Policy> policy = testing::tiny_policy(4, tied);
   const std::vector<ScoredGroup> groups = sample_groups(*policy, top_k);
   LearnerSettings settings;
   settings.learner = learner_config(micro_batch_tokens);
+  change(settings.learner);
   settings.mismatch.check = check;
   settings.updates_per_step = 2;
   settings.steps = 10;
+  settings.max_new_tokens = 20;
   Optimizer optimizer(*policy, settings.learner);
-  Learner learner(*policy, optimizer, settings);
+  std::unique_ptr<Reference> reference;
+  if (settings.learner.kl != "none") reference = std::make_unique<Reference>(*policy);
+  Learner learner(*policy, optimizer, reference.get(), settings);
   StepOutcome outcome;
   outcome.step = learner.step(1, groups);
   outcome.weights = all_values(*policy);
@@ -89,6 +95,86 @@ TEST(LearnerStep, MicroBatchesChangeNoBit) {
       EXPECT_EQ(split.step.grad_norm, whole.step.grad_norm) << tokens;
     }
   }
+}
+
+struct Variant {
+  const char* name;
+  std::function<void(LearnerConfig&)> change;
+};
+const std::vector<Variant> kVariants = {
+    {"gspo",
+     [](LearnerConfig& config) {
+       config.importance_sampling_level = "sequence";
+       config.aggregation = "seq-mean-token-mean";
+     }},
+    {"cispo", [](LearnerConfig& config) { config.policy_loss = "cispo"; }},
+    {"dr_grpo",
+     [](LearnerConfig& config) {
+       config.advantage = "dr_grpo";
+       config.aggregation = "seq-mean-token-sum-norm";
+     }},
+    {"v32",
+     [](LearnerConfig& config) {
+       config.advantage = "dr_grpo";
+       config.kl = "unbiased";
+       config.kl_coef = 0.1;
+       config.off_policy_mask_threshold = 1e-3;
+     }},
+    {"entropy bonus", [](LearnerConfig& config) { config.entropy_coef = 0.01; }},
+    {"reinforce_pp",
+     [](LearnerConfig& config) {
+       config.advantage = "reinforce_pp";
+       config.zero_variance = "keep";
+     }},
+    {"masked", [](LearnerConfig& config) { config.mask_truncated_completions = true; }},
+};
+
+TEST(LearnerStep, MicroBatchesChangeNoBitInAnyVariant) {
+  const StepOutcome plain = run_step(100000);
+  for (const Variant& variant : kVariants) {
+    const StepOutcome whole = run_step(100000, true, "all", 0, variant.change);
+    const StepOutcome split = run_step(30, true, "all", 0, variant.change);
+    EXPECT_TRUE(same_bits(split.weights, whole.weights)) << variant.name;
+    EXPECT_EQ(split.step.pg_loss, whole.step.pg_loss) << variant.name;
+    EXPECT_EQ(split.step.kl_loss, whole.step.kl_loss) << variant.name;
+    EXPECT_FALSE(same_bits(whole.weights, plain.weights)) << variant.name << " changes nothing";
+    EXPECT_EQ(whole.step.mismatch.tokens, 0) << variant.name;
+  }
+}
+
+TEST(LearnerStep, OnPolicyTheKlToTheBaseIsZeroAndGrowsWithTheFirstUpdate) {
+  for (const char* kl : {"k1", "k2", "k3", "unbiased"}) {
+    std::unique_ptr<Policy> policy = testing::tiny_policy(4);
+    const std::vector<ScoredGroup> groups = sample_groups(*policy);
+    LearnerSettings settings;
+    settings.learner = learner_config(64);
+    settings.learner.kl = kl;
+    settings.learner.kl_coef = 0.0;
+    settings.learner.reference_refresh_steps = 2;
+    settings.steps = 10;
+    Optimizer optimizer(*policy, settings.learner);
+    Reference reference(*policy);
+    Learner learner(*policy, optimizer, &reference, settings);
+    EXPECT_EQ(*learner.step(1, groups).kl_loss, 0.0) << kl;
+    EXPECT_NE(*learner.step(2, groups).kl_loss, 0.0) << kl;
+    EXPECT_EQ(*learner.step(3, groups).kl_loss, 0.0) << kl << ": refreshed after step 2";
+  }
+}
+
+TEST(LearnerStep, TheEntropyBonusRaisesTheEntropy) {
+  const auto entropy_after = [](double coef) {
+    std::unique_ptr<Policy> policy = testing::tiny_policy(4);
+    const std::vector<ScoredGroup> groups = sample_groups(*policy);
+    LearnerSettings settings;
+    settings.learner = learner_config(64);
+    settings.learner.entropy_coef = coef;
+    settings.steps = 10;
+    Optimizer optimizer(*policy, settings.learner);
+    Learner learner(*policy, optimizer, nullptr, settings);
+    learner.step(1, groups);
+    return *learner.step(2, groups).entropy;
+  };
+  EXPECT_GT(entropy_after(1.0), entropy_after(0.0));
 }
 
 TEST(LearnerStep, EverySampledTokenIsCheckedAndEqual) {
@@ -127,7 +213,7 @@ TEST(LearnerStep, OneWrongBitIsFound) {
   settings.learner = learner_config(64);
   settings.mismatch.check = "all";
   Optimizer optimizer(*policy, settings.learner);
-  const LearnerStep step = Learner(*policy, optimizer, settings).step(1, groups);
+  const LearnerStep step = Learner(*policy, optimizer, nullptr, settings).step(1, groups);
   EXPECT_EQ(step.mismatch.tokens, 1);
   EXPECT_GT(step.mismatch.max_abs, 0.0);
 }
@@ -147,7 +233,7 @@ TEST(LearnerStep, WithoutKeptGroupsTheWeightsStay) {
   LearnerSettings settings;
   settings.learner = learner_config(64);
   Optimizer optimizer(*policy, settings.learner);
-  const LearnerStep step = Learner(*policy, optimizer, settings).step(1, groups);
+  const LearnerStep step = Learner(*policy, optimizer, nullptr, settings).step(1, groups);
   EXPECT_EQ(step.updates, 0);
   EXPECT_FALSE(step.pg_loss.has_value());
   EXPECT_FALSE(step.grad_norm.has_value());
@@ -173,7 +259,7 @@ TEST(LearnerStep, AVerifierErrorIsMaskedOut) {
     LearnerSettings settings;
     settings.learner = learner_config(64);
     Optimizer optimizer(*policy, settings.learner);
-    Learner(*policy, optimizer, settings).step(1, groups);
+    Learner(*policy, optimizer, nullptr, settings).step(1, groups);
     return all_values(*policy);
   };
   EXPECT_TRUE(same_bits(weights_after(true), weights_after(false)));

@@ -195,7 +195,7 @@ struct Builder {
     ++key_count;
     return *this;
   }
-  Builder& tensor(const std::string& name, std::vector<uint64_t> dims, uint32_t type,
+  Builder& tensor(const std::string& name, const std::vector<uint64_t>& dims, uint32_t type,
                   uint64_t offset) {
     tensors += text(name) + number(static_cast<uint32_t>(dims.size()));
     for (const uint64_t dim : dims) tensors += number(dim);

@@ -85,8 +85,8 @@ TEST(RotaryTable, ATableIsItsRows) {
   float cos_C[4], sin_C[4];
   rotary_row(frequencies, 3, cos_C, sin_C);
   for (size_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(table.cos_PC[3 * 4 + i], cos_C[i]);
-    EXPECT_EQ(table.sin_PC[3 * 4 + i], sin_C[i]);
+    EXPECT_EQ(table.cos_PC[size_t{12} + i], cos_C[i]);
+    EXPECT_EQ(table.sin_PC[size_t{12} + i], sin_C[i]);
   }
 }
 

@@ -46,7 +46,7 @@ TEST(Curriculum, ACursorIsAllThereIsToKeep) {
   EXPECT_EQ(resumed.draw(40), std::vector<Task>(all.begin() + 60, all.end()));
 
   Curriculum in_pieces = curriculum(kQuickstart);
-  for (size_t i = 0; i < all.size(); ++i) EXPECT_EQ(in_pieces.draw(1).front(), all[i]);
+  for (const Task& task : all) EXPECT_EQ(in_pieces.draw(1).front(), task);
   for (size_t i = all.size(); i-- > 0;) EXPECT_EQ(in_pieces.at(i), all[i]);
   EXPECT_NE(curriculum(kQuickstart, 1).draw(100), all);
 }

@@ -16,6 +16,7 @@ std::string explain(const TrainParts& parts) {
   // fp32 gradients and two moments; on a GPU fp32 masters beside the bf16 weights, on a CPU the
   // packed copy.
   const double optimizer = parameters * 4.0 * 3.0 / mb + parameters * 4.0 / mb;
+  const double reference = config.learner.kl == "none" ? 0.0 : weights * (gpu ? 1.0 : 2.0);
   std::string text;
   text += fmt::format("model        {}: {:.2f} M parameters, {}\n", parts.model.dir,
                       parameters / 1e6, gpu ? "bf16 on the GPU" : "fp32 on the CPU");
@@ -33,9 +34,10 @@ std::string explain(const TrainParts& parts) {
   text += fmt::format("mismatch     check {}, action {}\n", config.mismatch.check,
                       config.mismatch.action);
   text += fmt::format(
-      "memory       weights {:.1f} MB, gradients, moments and copies {:.1f} MB, key/value page "
-      "{:.1f} kB of {} tokens\n",
-      weights, optimizer, static_cast<double>(kv_page_bytes(policy.weights())) / 1024.0,
+      "memory       weights {:.1f} MB, gradients, moments and copies {:.1f} MB, reference {:.1f} "
+      "MB, "
+      "key/value page {:.1f} kB of {} tokens\n",
+      weights, optimizer, reference, static_cast<double>(kv_page_bytes(policy.weights())) / 1024.0,
       kernels::kPageTokens);
   return text;
 }

@@ -27,6 +27,12 @@ void RunConfig::validate() const {
   if (rewards.empty())
     throw UserError("[rewards]", "empty",
                     "name at least one reward: rewards = [{ name = \"task\" }]");
+  if (learner.kl == "none" && learner.reference_refresh_steps > 0)
+    throw UserError("[learner.reference_refresh_steps]", "set, but learner.kl is \"none\"",
+                    "set learner.kl to k3, say, or this to 0");
+  if (learner.clip_ratio_c > 0 && learner.clip_ratio_c <= 1.0 + learner.clip_high)
+    throw UserError("[learner.clip_ratio_c]", "not above 1 + learner.clip_high",
+                    "set it to 3, say, or to 0 for none");
   if (!find_metric(train.best_metric))
     throw UserError("[train.best_metric]", "got '" + train.best_metric + "', which is no metric",
                     "take a name of docs/metrics.md, as eval/all/pass@1");

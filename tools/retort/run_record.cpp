@@ -34,6 +34,11 @@ void append_metrics(const std::string& run_dir, const MetricRow& row) {
   LineFile(run_dir + "/metrics.jsonl").append_line(row.json());
 }
 
+// A frozen reference is the base and needs no place in a checkpoint.
+Reference* refreshed_reference(TrainParts& parts) {
+  return parts.config.learner.reference_refresh_steps > 0 ? parts.reference.get() : nullptr;
+}
+
 // What checkpoints/best is chosen by; without evaluation the training score.
 std::optional<double> best_value(const MetricRow& row, const TrainParts& parts) {
   return row.get(parts.held_out.empty() ? "critic/score/mean" : parts.config.train.best_metric);
@@ -71,7 +76,8 @@ RunRecord RunRecord::resume(const std::string& run_dir, TrainParts& parts) {
   const std::vector<int64_t> steps = checkpoint_steps(run_dir);
   TrainerState state;
   if (!steps.empty()) {
-    state = load_trainer_state(checkpoint_dir(run_dir, steps.back()), *parts.optimizer);
+    state = load_trainer_state(checkpoint_dir(run_dir, steps.back()), *parts.optimizer,
+                               refreshed_reference(parts));
     parts.curriculum->seek(state.task_cursor);
     parts.version = make_version(parts.model.policy->weights(), static_cast<uint32_t>(state.step));
   }
@@ -120,7 +126,8 @@ void RunRecord::save(int64_t step, double time_s, const MetricRow& row, TrainPar
   const std::optional<double> value = best_value(row, parts);
   const bool best = value && (!state_.best_value || *value > *state_.best_value);
   if (best) state_.best_value = value;
-  save_checkpoint(run_dir_, *parts.model.policy, *parts.optimizer, state_, parts.model.dir);
+  save_checkpoint(run_dir_, *parts.model.policy, *parts.optimizer, refreshed_reference(parts),
+                  state_, parts.model.dir);
   if (best) link_best(run_dir_, step);
   prune_checkpoints(run_dir_, parts.config.train.keep_last);
 }

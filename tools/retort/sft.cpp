@@ -100,7 +100,7 @@ int run_sft(const CommandArguments& arguments) {
   TrainerState state;
   state.step = done;
   state.updates = optimizer.updates();
-  save_checkpoint(run_dir, *model.policy, optimizer, state, model.dir);
+  save_checkpoint(run_dir, *model.policy, optimizer, nullptr, state, model.dir);
   const std::string checkpoint = checkpoint_dir(run_dir, done);
   if (done < config.sft.steps)
     throw Interrupted("retort sft " + config_path + "  (from the start; the weights so far are " +

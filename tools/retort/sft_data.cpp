@@ -63,12 +63,12 @@ std::string SftData::completion_at(uint64_t cursor, double worked_share, Task& t
   return nlohmann::json::parse(task.answer).get<std::string>();
 }
 
-Batch SftData::batch(int64_t step) {
+std::vector<TrainingSequence> SftData::batch(int64_t step) {
   const SftSection& sft = config_.sft;
   const double share = static_cast<double>(step) / static_cast<double>(sft.steps);
   size_t phase = 0;
   while (share >= sft.phases[phase].until) ++phase;
-  Batch batch;
+  std::vector<TrainingSequence> batch;
   int64_t tokens = 0;
   for (int64_t i = 0; i < sft.sequences_per_step; ++i) {
     Task task;
@@ -76,12 +76,14 @@ Batch SftData::batch(int64_t step) {
                                            sft.phases[phase].worked_share, task);
     std::vector<int32_t> completion = codec_.tokenizer().encode(text, false);
     completion.push_back(codec_.eos_ids().front());
-    batch.sequences.push_back(sft_sequence(codec_.encode(task), completion));
+    batch.push_back(sft_sequence(codec_.encode(task), completion));
     tokens += static_cast<int64_t>(completion.size());
   }
-  batch.normaliser = sft.tokens_per_sequence > 0
-                         ? static_cast<double>(sft.sequences_per_step) * sft.tokens_per_sequence
-                         : static_cast<double>(tokens);
+  const double normaliser =
+      sft.tokens_per_sequence > 0
+          ? static_cast<double>(sft.sequences_per_step) * sft.tokens_per_sequence
+          : static_cast<double>(tokens);
+  for (TrainingSequence& sequence : batch) sequence.normaliser = normaliser;
   return batch;
 }
 

@@ -19,7 +19,7 @@ class SftData {
   SftData(const SftConfig& config, const PromptCodec& codec);
 
   // The batch of a step (from 0): a function of the configuration and the step alone.
-  Batch batch(int64_t step);
+  std::vector<TrainingSequence> batch(int64_t step);
 
  private:
   std::string completion_at(uint64_t cursor, double worked_share, Task& task);

@@ -1,11 +1,12 @@
 #include "tools/retort/step_metrics.h"
 
-#include "learner/advantage.h"
+#include "learner/advantage/statistics.h"
 
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <string>
 
 namespace retort {
@@ -19,7 +20,7 @@ double peak_memory_gb() {
 
 double rate(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0.0; }
 
-std::vector<double> counted_scores(const std::vector<ScoredGroup>& groups) {
+std::vector<double> counted_scores(std::span<const ScoredGroup> groups) {
   std::vector<double> scores;
   for (const ScoredGroup& group : groups)
     for (const Verdict& verdict : group.verdicts)
@@ -27,7 +28,7 @@ std::vector<double> counted_scores(const std::vector<ScoredGroup>& groups) {
   return scores;
 }
 
-void add_rewards(MetricRow& row, const std::vector<ScoredGroup>& groups,
+void add_rewards(MetricRow& row, std::span<const ScoredGroup> groups,
                  const std::vector<RewardSetting>& rewards) {
   for (const RewardSetting& reward : rewards) {
     std::vector<double> scores;
@@ -45,7 +46,7 @@ void add_rewards(MetricRow& row, const std::vector<ScoredGroup>& groups,
     row.set("outcome/" + std::string(outcome.name), outcomes[outcome.outcome]);
 }
 
-void add_lengths(MetricRow& row, const std::vector<ScoredGroup>& groups) {
+void add_lengths(MetricRow& row, std::span<const ScoredGroup> groups) {
   int64_t samples = 0, tokens = 0, longest = 0, cut = 0;
   for (const ScoredGroup& group : groups)
     for (const Sample& sample : group.samples) {
@@ -60,7 +61,7 @@ void add_lengths(MetricRow& row, const std::vector<ScoredGroup>& groups) {
   row.set("response_length/clip_ratio", static_cast<double>(cut) / count);
 }
 
-void add_staleness(MetricRow& row, int64_t step, const std::vector<ScoredGroup>& groups) {
+void add_staleness(MetricRow& row, int64_t step, std::span<const ScoredGroup> groups) {
   int64_t samples = 0, total = 0, largest = 0;
   for (const ScoredGroup& group : groups)
     for (const Sample& sample : group.samples) {
@@ -76,18 +77,19 @@ void add_staleness(MetricRow& row, int64_t step, const std::vector<ScoredGroup>&
 
 }  // namespace
 
-double mean_score(const std::vector<ScoredGroup>& groups) { return mean(counted_scores(groups)); }
-
-MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGroup>& groups,
-                       const LearnerStep& learned, const std::vector<RewardSetting>& rewards,
-                       const StepTimes& times, int64_t parameters, double peak_flops) {
+MetricRow step_metrics(int64_t step, double time_s, const Rollouts& rollouts,
+                       const LearnerStep& learned, const StepTimes& times,
+                       const TrainParts& parts) {
   MetricRow row;
   row.set("step", step);
   row.set("time_s", time_s);
-  const std::vector<double> scores = counted_scores(groups);
+  const std::span<const ScoredGroup> groups(rollouts.groups);
+  const std::span<const ScoredGroup> first_wave = groups.first(rollouts.first_wave);
+  const std::vector<double> scores = counted_scores(first_wave);
   row.set("critic/score/mean", mean(scores));
   row.set("critic/score/std", standard_deviation(scores, 0));
   row.set("actor/pg_loss", learned.pg_loss);
+  if (parts.reference) row.set("actor/kl_loss", learned.kl_loss);
   row.set("actor/entropy", learned.entropy);
   row.set("actor/grad_norm", learned.grad_norm);
   row.set("actor/lr", learned.updates > 0 ? std::optional(learned.lr) : std::nullopt);
@@ -97,10 +99,12 @@ MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGrou
   row.set("mismatch/checked", learned.mismatch.checked);
   row.set("mismatch/max_abs", learned.mismatch.max_abs);
   add_staleness(row, step, groups);
-  add_rewards(row, groups, rewards);
+  add_rewards(row, first_wave, parts.reward_settings);
+  if (parts.config.learner.off_policy_mask_threshold > 0)
+    row.set("actor/off_policy_masked", learned.masked_sequences);
   row.set("groups/kept", learned.groups_kept);
   row.set("groups/zero_variance", learned.groups_zero_variance);
-  row.set("groups/refilled", int64_t{0});
+  row.set("groups/refilled", static_cast<int64_t>(groups.size() - rollouts.first_wave));
   row.set("timing_s/rollout", times.rollout);
   row.set("timing_s/reward", times.reward);
   row.set("timing_s/train", times.train);
@@ -112,9 +116,9 @@ MetricRow step_metrics(int64_t step, double time_s, const std::vector<ScoredGrou
   row.set("perf/memory_gb", peak_memory_gb());
   // Operations of a parameter and token: 2 forward, 4 backward.
   const double operations =
-      static_cast<double>(parameters) *
+      static_cast<double>(parts.model.policy->weights().parameter_count()) *
       static_cast<double>(6 * learned.fed_tokens + 2 * learned.compared_tokens);
-  row.set("perf/mfu", rate(operations, times.train) / peak_flops);
+  row.set("perf/mfu", rate(operations, times.train) / parts.peak_flops);
   return row;
 }
 

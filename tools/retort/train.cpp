@@ -12,6 +12,7 @@
 #include "tools/retort/run_directory.h"
 #include "tools/retort/run_record.h"
 #include "tools/retort/step_metrics.h"
+#include "tools/retort/stopwatch.h"
 #include "tools/retort/train_parts.h"
 #include "tools/retort/train_report.h"
 
@@ -19,7 +20,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <utility>
 
 namespace retort {
 namespace {
@@ -29,18 +29,6 @@ struct Options {
   std::vector<std::string> assignments;
   bool resume = false, explain = false, quiet = false;
   int64_t workers = 0;
-};
-
-// Seconds since the last call, for one part after the other.
-class Stopwatch {
- public:
-  double lap() {
-    const auto now = std::chrono::steady_clock::now();
-    return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
 // Which kernels break the contract on this machine, if it is they.
@@ -86,8 +74,7 @@ class TrainClock {
 
 // What one step produced.
 struct StepResult {
-  std::vector<Task> tasks;
-  std::vector<ScoredGroup> groups;
+  Rollouts rollouts;
   LearnerStep learned;
   StepTimes times;
 };
@@ -95,15 +82,13 @@ struct StepResult {
 StepResult run_step(TrainParts& parts, int64_t step) {
   StepResult result;
   StepTimes& times = result.times;
-  Stopwatch watch;
-  result.tasks = draw_tasks(parts);
   const int64_t sampled_before = parts.worker->counters().sampled_tokens;
-  result.groups = roll_out(parts, step, result.tasks);
+  result.rollouts = roll_out(parts, step);
   times.sampled_tokens = parts.worker->counters().sampled_tokens - sampled_before;
-  times.rollout = watch.lap();
-  score(parts, result.tasks, result.groups);
-  times.reward = watch.lap();
-  result.learned = parts.learner->step(step, result.groups);
+  times.rollout = result.rollouts.rollout_s;
+  times.reward = result.rollouts.reward_s;
+  Stopwatch watch;
+  result.learned = parts.learner->step(step, result.rollouts.groups);
   times.train = watch.lap();
   parts.version = make_version(parts.model.policy->weights(), static_cast<uint32_t>(step));
   times.publish = watch.lap();
@@ -153,9 +138,8 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts, co
     StepResult result = run_step(parts, step);
     act_on_mismatch(parts, step, result.learned.mismatch, report);
     result.times.save = save_s;
-    MetricRow row = step_metrics(step, clock.seconds(), result.groups, result.learned,
-                                 parts.reward_settings, result.times,
-                                 parts.model.policy->weights().parameter_count(), parts.peak_flops);
+    MetricRow row =
+        step_metrics(step, clock.seconds(), result.rollouts, result.learned, result.times, parts);
     report.step(step, row);
     Stopwatch watch;
     double eval_s = 0;
@@ -169,8 +153,8 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts, co
     }
     row.set("timing_s/eval", eval_s);
     const bool stop = interrupted() && step < last;
-    record.add_step(step, result.tasks, result.groups, row, parts);
-    acknowledge(parts, step, result.groups);
+    record.add_step(step, result.rollouts.tasks, result.rollouts.groups, row, parts);
+    acknowledge(parts, step, result.rollouts.groups);
     watch.lap();
     if (stop || due(config.train.save_every, step, last))
       record.save(step, clock.seconds(), row, parts);

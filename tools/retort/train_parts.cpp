@@ -6,10 +6,12 @@
 #include "kernels/peak.h"
 #include "policy/hf_model.h"
 #include "tasks/evaluation_set.h"
+#include "tools/retort/stopwatch.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace retort {
 namespace {
@@ -58,6 +60,69 @@ double peak_flops(const Policy& policy) {
              : kernels::cpu_peak_flops();
 }
 
+// Groups of a step when every wave of a refill is as large as the first.
+int64_t most_groups(const RunConfig& config) {
+  const int64_t waves = config.learner.zero_variance == "refill" ? config.learner.refill_waves : 0;
+  return config.train.prompts_per_step * (1 + waves);
+}
+
+// The next tasks of the curriculum.
+std::vector<Task> draw_tasks(TrainParts& parts, size_t count) {
+  const RunConfig& config = parts.config;
+  const int64_t limit = prompt_limit(config, *parts.model.policy);
+  return parts.curriculum->draw(count, [&](const Task& task) {
+    const int64_t length = static_cast<int64_t>(parts.model.codec->encode(task).size());
+    if (length <= limit) return true;
+    if (config.tasks.overlong_prompt == "drop") return false;
+    throw UserError("[tasks.max_prompt_tokens]",
+                    fmt::format("a prompt of {} tokens, the limit is {}", length, limit),
+                    "raise it, or set tasks.overlong_prompt = \"drop\"");
+  });
+}
+
+// G samples of each task, ordered by task and slot; the first task has index `first` in the step.
+std::vector<ScoredGroup> sample(TrainParts& parts, int64_t step, size_t first,
+                                const std::vector<Task>& tasks) {
+  const auto group_size = static_cast<uint32_t>(parts.config.rollout.group_size);
+  const auto version = static_cast<uint32_t>(step - 1);
+  std::vector<ScoredGroup> groups(tasks.size());
+  parts.worker->set_version(version);
+  size_t missing = tasks.size() * group_size;
+  for (size_t t = 0; t < tasks.size(); ++t) {
+    const Assignment assignment{static_cast<uint32_t>(step),
+                                static_cast<uint32_t>(first + t),
+                                0,
+                                group_size,
+                                version,
+                                tasks[t]};
+    RT_CHECK(parts.task_sender->send(assignment, Deadline::after(0)) == SendResult::kSent);
+  }
+  parts.worker->take_assignments();
+  while (!parts.worker->idle()) {
+    parts.worker->step();
+    while (true) {
+      SampleReceived received = parts.samples->receive(Deadline::after(0));
+      if (received.kind != ReceiveKind::kReceived) break;
+      groups.at(received.sample->id.task - first).samples.push_back(std::move(*received.sample));
+      --missing;
+    }
+  }
+  RT_CHECK_EQ(missing, size_t{0}) << "samples of step " << step << " are missing";
+  for (ScoredGroup& group : groups)
+    std::sort(group.samples.begin(), group.samples.end(),
+              [](const Sample& a, const Sample& b) { return a.id < b.id; });
+  return groups;
+}
+
+// Fills the verdicts in.
+void score(const TrainParts& parts, const std::vector<Task>& tasks,
+           std::vector<ScoredGroup>& groups) {
+  for (size_t t = 0; t < groups.size(); ++t)
+    for (const Sample& sample : groups[t].samples)
+      groups[t].verdicts.push_back(
+          parts.rewards->score(sample.id, tasks[t], parts.model.codec->completion(sample)));
+}
+
 }  // namespace
 
 TrainParts build_train_parts(const RunConfig& config) {
@@ -87,10 +152,12 @@ TrainParts build_train_parts(const RunConfig& config) {
   settings.temperature = config.rollout.temperature;
   settings.updates_per_step = config.train.updates_per_step;
   settings.steps = config.train.steps;
-  parts.learner = std::make_unique<Learner>(policy, *parts.optimizer, settings);
+  settings.max_new_tokens = config.rollout.max_new_tokens;
+  if (config.learner.kl != "none") parts.reference = std::make_unique<Reference>(policy);
+  parts.learner =
+      std::make_unique<Learner>(policy, *parts.optimizer, parts.reference.get(), settings);
   // A step's samples stay unacknowledged until they are in the run's record: one credit each.
-  InProcessChannel channel(
-      static_cast<size_t>(config.train.prompts_per_step * config.rollout.group_size));
+  InProcessChannel channel(static_cast<size_t>(most_groups(config) * config.rollout.group_size));
   parts.task_sender = channel.task_sender();
   parts.samples = channel.sample_receiver();
   parts.worker = std::make_unique<Worker>(policy, *parts.model.codec, rollout_settings(parts),
@@ -98,60 +165,35 @@ TrainParts build_train_parts(const RunConfig& config) {
   return parts;
 }
 
-std::vector<Task> draw_tasks(TrainParts& parts) {
+Rollouts roll_out(TrainParts& parts, int64_t step) {
   const RunConfig& config = parts.config;
-  const int64_t limit = prompt_limit(config, *parts.model.policy);
-  return parts.curriculum->draw(
-      static_cast<size_t>(config.train.prompts_per_step), [&](const Task& task) {
-        const int64_t length = static_cast<int64_t>(parts.model.codec->encode(task).size());
-        if (length <= limit) return true;
-        if (config.tasks.overlong_prompt == "drop") return false;
-        throw UserError("[tasks.max_prompt_tokens]",
-                        fmt::format("a prompt of {} tokens, the limit is {}", length, limit),
-                        "raise it, or set tasks.overlong_prompt = \"drop\"");
-      });
-}
-
-std::vector<ScoredGroup> roll_out(TrainParts& parts, int64_t step, const std::vector<Task>& tasks) {
-  const auto group_size = static_cast<uint32_t>(parts.config.rollout.group_size);
-  const auto version = static_cast<uint32_t>(step - 1);
-  std::vector<ScoredGroup> groups(tasks.size());
-  parts.worker->set_version(version);
-  size_t missing = tasks.size() * group_size;
-  for (size_t t = 0; t < tasks.size(); ++t) {
-    const Assignment assignment{
-        static_cast<uint32_t>(step), static_cast<uint32_t>(t), 0, group_size, version, tasks[t]};
-    RT_CHECK(parts.task_sender->send(assignment, Deadline::after(0)) == SendResult::kSent);
+  Rollouts rollouts;
+  const auto wave = [&](size_t count) {
+    Stopwatch watch;
+    std::vector<Task> tasks = draw_tasks(parts, count);
+    std::vector<ScoredGroup> groups = sample(parts, step, rollouts.tasks.size(), tasks);
+    rollouts.rollout_s += watch.lap();
+    score(parts, tasks, groups);
+    rollouts.reward_s += watch.lap();
+    std::move(tasks.begin(), tasks.end(), std::back_inserter(rollouts.tasks));
+    std::move(groups.begin(), groups.end(), std::back_inserter(rollouts.groups));
+  };
+  wave(static_cast<size_t>(config.train.prompts_per_step));
+  rollouts.first_wave = rollouts.groups.size();
+  if (config.learner.zero_variance != "refill") return rollouts;
+  for (int64_t w = 0; w < config.learner.refill_waves; ++w) {
+    const auto kept = static_cast<size_t>(
+        std::ranges::count_if(rollouts.groups, [](const auto& group) { return !is_flat(group); }));
+    if (kept == rollouts.first_wave) break;
+    wave(rollouts.first_wave - kept);
   }
-  parts.worker->take_assignments();
-  while (!parts.worker->idle()) {
-    parts.worker->step();
-    while (true) {
-      SampleReceived received = parts.samples->receive(Deadline::after(0));
-      if (received.kind != ReceiveKind::kReceived) break;
-      groups.at(received.sample->id.task).samples.push_back(std::move(*received.sample));
-      --missing;
-    }
-  }
-  RT_CHECK_EQ(missing, size_t{0}) << "samples of step " << step << " are missing";
-  for (ScoredGroup& group : groups)
-    std::sort(group.samples.begin(), group.samples.end(),
-              [](const Sample& a, const Sample& b) { return a.id < b.id; });
-  return groups;
+  return rollouts;
 }
 
 void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups) {
   for (const ScoredGroup& group : groups)
     for (const Sample& sample : group.samples) parts.samples->ack(sample.id);
   parts.samples->settle(static_cast<uint32_t>(step));
-}
-
-void score(const TrainParts& parts, const std::vector<Task>& tasks,
-           std::vector<ScoredGroup>& groups) {
-  for (size_t t = 0; t < groups.size(); ++t)
-    for (const Sample& sample : groups[t].samples)
-      groups[t].verdicts.push_back(
-          parts.rewards->score(sample.id, tasks[t], parts.model.codec->completion(sample)));
 }
 
 HeldOut evaluate_held_out(const TrainParts& parts, bool wide) {

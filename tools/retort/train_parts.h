@@ -25,6 +25,7 @@ struct TrainParts {
   std::unique_ptr<Curriculum> curriculum;
   std::vector<Task> held_out;  // empty: no evaluation
   std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<Reference> reference;  // null: no KL term
   std::unique_ptr<Learner> learner;
   std::unique_ptr<TaskSender> task_sender;
   std::unique_ptr<SampleReceiver> samples;
@@ -38,18 +39,21 @@ struct TrainParts {
 // (their known answers too), lengths.
 TrainParts build_train_parts(const RunConfig& config);
 
-// Tasks of the next step: overlong prompts are left out or refused as the configuration says.
-std::vector<Task> draw_tasks(TrainParts& parts);
+// The tasks of a step and their groups, in the order in which they were drawn.
+struct Rollouts {
+  std::vector<Task> tasks;
+  std::vector<ScoredGroup> groups;
+  size_t first_wave = 0;  // groups before any refill
+  double rollout_s = 0, reward_s = 0;
+};
 
-// G samples of each task, ordered by task and slot, through the channel.
-std::vector<ScoredGroup> roll_out(TrainParts& parts, int64_t step, const std::vector<Task>& tasks);
+// Draws prompts_per_step tasks, samples G of each through the channel and scores them; with
+// zero_variance = "refill" goes on in waves of exactly the number of groups that were flat.
+// Overlong prompts are left out or refused as the configuration says.
+Rollouts roll_out(TrainParts& parts, int64_t step);
 
 // The step's samples are in the run's record: their credits are free again.
 void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups);
-
-// Fills the verdicts in.
-void score(const TrainParts& parts, const std::vector<Task>& tasks,
-           std::vector<ScoredGroup>& groups);
 
 // Held-out evaluation; `wide` adds pass@wide_samples on the first wide_prompts tasks.
 struct HeldOut {
