@@ -1,0 +1,87 @@
+// Pages of docs/ that are made from the program's tables: the page and the table say the same.
+//   RETORT_WRITE_DOCS=1 tools/test.sh -R generated_pages     writes them anew
+#include "base/config.h"
+#include "base/metric.h"
+#include "rewards/registry.h"
+#include "tests/e2e/program.h"
+#include "tools/retort/run_config.h"
+#include "tools/retort/sft_config.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <sstream>
+
+namespace retort {
+namespace {
+
+constexpr const char* kMade =
+    "Made from the program's tables by `generated_pages_test`; change those, not this page.\n\n";
+
+void expect_page(const std::string& path, const std::string& text) {
+  if (std::getenv("RETORT_WRITE_DOCS") != nullptr) testing::write_text(path, text);
+  EXPECT_TRUE(testing::file_text(path) == text)
+      << path << " is old: RETORT_WRITE_DOCS=1 tools/test.sh -R generated_pages writes it anew";
+}
+
+template <class Rows>
+std::string table(const std::string& title, const Rows& rows) {
+  std::string text = "\n## " + title + "\n\n| name | meaning |\n|---|---|\n";
+  for (const auto& row : rows)
+    text += "| `" + std::string(row.name) + "` | " + std::string(row.help) + " |\n";
+  return text;
+}
+
+TEST(GeneratedPages, Config) {
+  RunConfig run;
+  config::Binder run_binder;
+  run.bind(run_binder);
+  SftConfig sft;
+  config::Binder sft_binder;
+  sft.bind(sft_binder);
+  expect_page("docs/config.md", "# Configuration\n\n" + std::string(kMade) +
+                                    "`--set KEY=VALUE` overrides a file. `retort train CONFIG "
+                                    "--explain` says what would run.\n\n"
+                                    "# `retort train`\n\n" +
+                                    run_binder.markdown() +
+                                    table("Values of `learner.advantage`", advantage_rows()) +
+                                    table("Values of `learner.policy_loss`", policy_loss_rows()) +
+                                    table("Values of `learner.aggregation`", aggregation_rows()) +
+                                    table("Values of `learner.kl`", kl_rows()) +
+                                    table("Values of `rewards[].name`", reward_rows()) +
+                                    "\n# `retort sft`\n\n" + sft_binder.markdown());
+}
+
+TEST(GeneratedPages, Metrics) {
+  expect_page("docs/metrics.md",
+              "# Metrics\n\n" + std::string(kMade) +
+                  "One object a step in `metrics.jsonl`, a row a metric in `run.db`. The "
+                  "deterministic ones are the same bits in every run of a configuration; `retort "
+                  "compare --assert-equal` compares them.\n\n" +
+                  metric_markdown());
+}
+
+TEST(GeneratedPages, Commands) {
+  std::string text = "# Commands\n\n" + std::string(kMade);
+  const testing::ProgramResult usage = testing::run_retort("");
+  ASSERT_EQ(usage.code, 0);
+  text += "```\n" + usage.out + "```\n";
+  std::istringstream lines(usage.out);
+  bool listed = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line == "commands:") {
+      listed = true;
+      continue;
+    }
+    if (!listed || !line.starts_with("  ")) continue;
+    std::string name;
+    std::istringstream(line) >> name;
+    const testing::ProgramResult help = testing::run_retort(name + " --help");
+    ASSERT_EQ(help.code, 0) << name;
+    text += "\n## `" + name + "`\n\n```\n" + help.out + "```\n";
+  }
+  expect_page("docs/commands.md", text);
+}
+
+}  // namespace
+}  // namespace retort
