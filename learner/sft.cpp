@@ -3,6 +3,8 @@
 #include "learner/backward.h"
 #include "learner/loss/loss.h"
 
+#include <ATen/core/grad_mode.h>
+
 namespace retort {
 
 TrainingSequence sft_sequence(const std::vector<int32_t>& prompt,
@@ -13,6 +15,20 @@ TrainingSequence sft_sequence(const std::vector<int32_t>& prompt,
   for (size_t t = prompt.size(); t < sequence.tokens.size(); ++t)
     sequence.loss_positions.push_back(static_cast<int32_t>(t));
   return sequence;
+}
+
+double SftTrainer::loss(const std::vector<TrainingSequence>& sequences) {
+  at::NoGradGuard no_grad;
+  double sum = 0;
+  int64_t tokens = 0;
+  for (const SequenceRange& range : split_into_micro_batches(sequences, micro_batch_tokens_)) {
+    const auto part = std::span(sequences).subspan(range.begin, range.end - range.begin);
+    for (const float logp : forward_.run(part, 1.0).logp) {
+      sum -= static_cast<double>(logp);
+      ++tokens;
+    }
+  }
+  return sum / static_cast<double>(tokens);
 }
 
 SftStep SftTrainer::step(const std::vector<TrainingSequence>& batch, double lr) {

@@ -20,6 +20,8 @@ class SftTrainer {
 
   // Micro-batches change no bit.
   SftStep step(const std::vector<TrainingSequence>& batch, double lr);
+  // Mean loss of a token of `sequences`; changes nothing.
+  double loss(const std::vector<TrainingSequence>& sequences);
 
  private:
   Optimizer& optimizer_;

@@ -26,13 +26,17 @@ std::vector<int32_t> PromptCodec::encode_text(const std::string& text) const {
   return ids;
 }
 
-std::vector<int32_t> PromptCodec::encode_messages(const std::vector<Message>& messages) const {
+const ChatTemplate& PromptCodec::chat_template() const {
   if (!chat_template_)
     chat_template_ = std::make_unique<ChatTemplate>(ChatTemplate::from_model_dir(model_dir_));
+  return *chat_template_;
+}
+
+std::vector<int32_t> PromptCodec::encode_messages(const std::vector<Message>& messages) const {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const Message& message : messages)
     json.push_back({{"role", message.role}, {"content", message.content}});
-  return tokenizer_.encode(chat_template_->render(json, {}, true, {}).text, false);
+  return tokenizer_.encode(chat_template().render(json, {}, true, {}).text, false);
 }
 
 bool PromptCodec::is_eos(int32_t id) const {

@@ -27,6 +27,9 @@ class PromptCodec {
   std::vector<int32_t> encode_messages(const std::vector<Message>& messages) const;
   std::vector<int32_t> encode_text(const std::string& text) const;
 
+  // The model's own; read when it is first asked for. UserError when it has none.
+  const ChatTemplate& chat_template() const;
+
   // What a verifier reads: special tokens left out, and whether one other than the final end of
   // text was sampled.
   Completion completion(const Sample& sample) const;

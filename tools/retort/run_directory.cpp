@@ -1,5 +1,7 @@
 #include "tools/retort/run_directory.h"
 
+#include "base/error.h"
+
 #include <filesystem>
 
 namespace retort {
@@ -23,6 +25,17 @@ std::string newest_run_directory(const std::string& config_path) {
   for (int number = 1; std::filesystem::exists(numbered(config_path, number)); ++number)
     newest = numbered(config_path, number);
   return newest;
+}
+
+RunPlace find_run_place(const std::string& config_path, const std::string& run_dir, bool resume) {
+  std::string dir = run_dir;
+  if (dir.empty()) dir = resume ? newest_run_directory(config_path) : "";
+  if (dir.empty()) return {new_run_directory(config_path), false};
+  const bool exists = std::filesystem::exists(dir + "/config.toml");
+  if (exists && !resume)
+    throw UserError("--run", "'" + dir + "' holds a run already",
+                    "add --resume to go on with it, or name another directory");
+  return {dir, exists};
 }
 
 }  // namespace retort

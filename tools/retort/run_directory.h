@@ -9,4 +9,13 @@ std::string new_run_directory(const std::string& config_path);
 // The newest existing run of that stem (the highest number); "" if there is none.
 std::string newest_run_directory(const std::string& config_path);
 
+struct RunPlace {
+  std::string dir;
+  bool resumed = false;
+};
+// Where a command of `config_path` writes, and whether it goes on: `run_dir` as given, or when
+// empty a new directory, with `resume` the newest there is. UserError "--run" for a run that is
+// there when `resume` is not set.
+RunPlace find_run_place(const std::string& config_path, const std::string& run_dir, bool resume);
+
 }  // namespace retort

@@ -5,7 +5,9 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "learner/checkpoint.h"
+#include "learner/run_lock.h"
 #include "learner/schedule.h"
 #include "policy/hf_model.h"
 #include "tools/retort/arguments.h"
@@ -13,12 +15,12 @@
 #include "tools/retort/model.h"
 #include "tools/retort/run_directory.h"
 #include "tools/retort/sft_data.h"
+#include "tools/retort/stopwatch.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <chrono>
-#include <filesystem>
+#include <sstream>
 
 namespace retort {
 namespace {
@@ -37,75 +39,158 @@ LoadedModel start_model(const SftConfig& config) {
   return model;
 }
 
+std::string metrics_path(const std::string& run_dir) { return run_dir + "/metrics.jsonl"; }
+
+// The lines up to `step`; what a kill left after them is computed again.
+std::string metrics_until(const std::string& run_dir, int64_t step) {
+  std::string kept;
+  std::istringstream lines(read_file(metrics_path(run_dir)));
+  for (std::string line; std::getline(lines, line);) {
+    const nlohmann::json row = nlohmann::json::parse(line, nullptr, false);
+    if (!row.is_object() || row.value("step", int64_t{-1}) > step) break;
+    kept += line + "\n";
+  }
+  return kept;
+}
+
+// Begins the run, or reads where it stands.
+TrainerState open_run(const RunPlace& place, SftConfig& config, Optimizer& optimizer) {
+  const std::vector<int64_t> steps =
+      place.resumed ? checkpoint_steps(place.dir) : std::vector<int64_t>();
+  TrainerState state;
+  if (!steps.empty())
+    state = load_trainer_state(checkpoint_dir(place.dir, steps.back()), optimizer, nullptr);
+  if (!place.resumed) write_file_atomic(place.dir + "/config.toml", config.resolved());
+  write_file_atomic(metrics_path(place.dir),
+                    steps.empty() ? "" : metrics_until(place.dir, state.step));
+  return state;
+}
+
+void check_same_config(const SftConfig& config, const RunPlace& place) {
+  if (!place.resumed) return;
+  const std::string path = place.dir + "/config.toml";
+  const std::string difference = first_difference(config, load_sft_config(path, {}));
+  if (!difference.empty())
+    throw UserError("[" + difference + "]", "differs from the run in " + place.dir,
+                    "set it as in " + path + ", or start a new run");
+}
+
+bool due(int64_t every, int64_t step, int64_t steps) {
+  return step == steps || (every > 0 && step % every == 0);
+}
+
+struct Parts {
+  SftConfig config;
+  LoadedModel model;
+  std::unique_ptr<SftData> data;
+  std::unique_ptr<Optimizer> optimizer;
+  std::unique_ptr<SftTrainer> trainer;
+};
+
+// Everything a user can get wrong is found here, before anything is written.
+void build_parts(Parts& parts) {
+  const SftConfig& config = parts.config;
+  set_cpu_threads(config.run.threads);
+  parts.model = start_model(config);
+  Policy& policy = *parts.model.policy;
+  parts.data = std::make_unique<SftData>(config, *parts.model.codec,
+                                         policy.config().max_position_embeddings);
+  parts.optimizer = std::make_unique<Optimizer>(
+      policy, config.learner, parts.model.masters ? &*parts.model.masters : nullptr);
+  parts.trainer =
+      std::make_unique<SftTrainer>(policy, *parts.optimizer, config.learner.micro_batch_tokens);
+}
+
+MetricRow step_row(int64_t step, double time_s, const SftStep& result, double lr) {
+  MetricRow row;
+  row.set("step", step);
+  row.set("time_s", time_s);
+  row.set("train/loss", result.loss);
+  row.set("train/grad_norm", result.grad_norm);
+  row.set("train/lr", lr);
+  row.set("train/tokens", result.tokens);
+  return row;
+}
+
+// The checkpoint at the end.
+std::string run(Parts& parts, const RunPlace& place, const std::string& config_path, bool quiet) {
+  make_folder(place.dir);
+  const RunLock lock(place.dir);
+  SftConfig& config = parts.config;
+  const SftSection& sft = config.sft;
+  const Schedule schedule{config.learner.lr_schedule, config.learner.lr,
+                          config.learner.lr_warmup_steps, sft.steps, config.learner.lr_final_ratio};
+  TrainerState state = open_run(place, config, *parts.optimizer);
+  LineFile metrics(metrics_path(place.dir));
+  LiveLine line(quiet);
+  const auto val_loss = [&](MetricRow& row) {
+    const double loss = parts.trainer->loss(parts.data->held_out());
+    row.set("val/loss", loss);
+    line.finish();
+    if (!quiet) fmt::print(stderr, "val/loss {:.4f}\n", loss);
+  };
+  if (state.step == 0 && !parts.data->held_out().empty()) {
+    MetricRow row;
+    row.set("step", 0);
+    row.set("time_s", 0.0);
+    val_loss(row);
+    metrics.append_line(row.json());
+  }
+  watch_interrupts();
+  Stopwatch watch;
+  const int64_t first = state.step;
+  double tokens = 0, seconds = 0;
+  while (state.step < sft.steps) {
+    const double lr = schedule.at(state.step);
+    const SftStep result = parts.trainer->step(parts.data->batch(state.step), lr);
+    ++state.step;
+    const double lap = watch.lap();
+    state.time_s += lap;
+    seconds += lap;
+    tokens += static_cast<double>(result.tokens);
+    MetricRow row = step_row(state.step, state.time_s, result, lr);
+    if (!parts.data->held_out().empty() && due(sft.eval_every, state.step, sft.steps))
+      val_loss(row);
+    metrics.append_line(row.json());
+    const double per_step = seconds / static_cast<double>(state.step - first);
+    line.update(fmt::format("step {}/{}  loss {:.4f}  grad {:.2f}  {:.0f} tok/s  {:.0f} s left",
+                            state.step, sft.steps, result.loss, result.grad_norm, tokens / seconds,
+                            per_step * static_cast<double>(sft.steps - state.step)));
+    const bool stop = interrupted() && state.step < sft.steps;
+    if (stop || due(sft.save_every, state.step, sft.steps)) {
+      metrics.sync();
+      state.updates = parts.optimizer->updates();
+      save_checkpoint(place.dir, *parts.model.policy, *parts.optimizer, nullptr, state,
+                      parts.model.dir);
+      prune_checkpoints(place.dir, sft.keep_last);
+    }
+    watch.lap();
+    if (stop)
+      throw Interrupted(fmt::format("retort sft {} --run {} --resume", config_path, place.dir));
+  }
+  return checkpoint_dir(place.dir, state.step);
+}
+
 }  // namespace
 
 int run_sft(const CommandArguments& arguments) {
   std::string config_path, run_dir;
   std::vector<std::string> assignments;
-  bool quiet = false;
-  Arguments parser("sft", "Supervised fine-tuning: negative log-likelihood of completions.",
+  bool quiet = false, resume = false;
+  Arguments parser("sft", "Supervised fine-tuning on messages, or on prompt and completion.",
                    "retort sft configs/tiny_base.toml --set sft.steps=200");
   parser.positional("CONFIG", config_path, "TOML file");
   parser.option("--set", assignments, "section.key=value, over the file's (repeatable)");
   parser.option("--run", run_dir, "run directory; default runs/ and the config's stem");
+  parser.flag("--resume", resume, "go on with the run; alone it takes the newest of the stem");
   parser.flag("--quiet", quiet, "no progress");
   if (!parser.parse(arguments)) return 0;
-  SftConfig config = load_sft_config(config_path, assignments);
-  if (!run_dir.empty() && std::filesystem::exists(run_dir))
-    throw UserError("--run", "'" + run_dir + "' exists", "name a new directory");
-  set_cpu_threads(config.run.threads);
-  LoadedModel model = start_model(config);
-  SftData data(config, *model.codec);
-  Optimizer optimizer(*model.policy, config.learner, model.masters ? &*model.masters : nullptr);
-  SftTrainer trainer(*model.policy, optimizer, config.learner.micro_batch_tokens);
-  const Schedule schedule{config.learner.lr_schedule, config.learner.lr,
-                          config.learner.lr_warmup_steps, config.sft.steps,
-                          config.learner.lr_final_ratio};
-  data.batch(0);  // what is wrong with the data is found before anything is written
-  if (run_dir.empty()) run_dir = new_run_directory(config_path);
-  std::filesystem::create_directories(run_dir);
-  write_file_atomic(run_dir + "/config.toml", config.resolved());
-
-  LiveLine line(quiet);
-  watch_interrupts();
-  const auto started = std::chrono::steady_clock::now();
-  double loss_sum = 0;
-  int64_t loss_tokens = 0, tokens = 0, done = 0;
-  std::string metrics;
-  while (done < config.sft.steps && !interrupted()) {
-    const SftStep step = trainer.step(data.batch(done), schedule.at(done));
-    ++done;
-    loss_sum += step.loss * static_cast<double>(step.tokens);
-    loss_tokens += step.tokens;
-    tokens += step.tokens;
-    const double seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-    const double left =
-        seconds / static_cast<double>(done) * static_cast<double>(config.sft.steps - done);
-    line.update(fmt::format("step {}/{}  loss {:.4f}  grad {:.2f}  {:.0f} tok/s  {:.0f} s left",
-                            done, config.sft.steps, step.loss, step.grad_norm,
-                            static_cast<double>(tokens) / seconds, left));
-    if (done % config.sft.report_every != 0 && done != config.sft.steps) continue;
-    metrics += nlohmann::ordered_json({{"step", done},
-                                       {"time_s", seconds},
-                                       {"loss", loss_sum / static_cast<double>(loss_tokens)},
-                                       {"lr", schedule.at(done - 1)}})
-                   .dump() +
-               "\n";
-    write_file_atomic(run_dir + "/metrics.jsonl", metrics);
-    loss_sum = 0;
-    loss_tokens = 0;
-  }
-  line.finish();
-  TrainerState state;
-  state.step = done;
-  state.updates = optimizer.updates();
-  save_checkpoint(run_dir, *model.policy, optimizer, nullptr, state, model.dir);
-  const std::string checkpoint = checkpoint_dir(run_dir, done);
-  if (done < config.sft.steps)
-    throw Interrupted("retort sft " + config_path + "  (from the start; the weights so far are " +
-                      checkpoint + ")");
-  fmt::print("{}\n", checkpoint);
+  Parts parts;
+  parts.config = load_sft_config(config_path, assignments);
+  const RunPlace place = find_run_place(config_path, run_dir, resume);
+  check_same_config(parts.config, place);
+  build_parts(parts);
+  fmt::print("{}\n", run(parts, place, config_path, quiet));
   return 0;
 }
 

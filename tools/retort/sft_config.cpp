@@ -33,6 +33,23 @@ std::string SftConfig::resolved() {
   return binder.resolved();
 }
 
+std::string first_difference(SftConfig a, SftConfig b) {
+  // What may change between a run and its continuation.
+  for (SftConfig* config : {&a, &b}) {
+    config->run.threads = 0;
+    config->model.path = "";
+    config->sft.eval_data = "";
+    config->sft.eval_every = config->sft.save_every = 0;
+    config->sft.keep_last = 1;
+    config->learner.micro_batch_tokens = 1;
+  }
+  config::Binder binder_a, binder_b;
+  a.bind(binder_a);
+  b.bind(binder_b);
+  const std::vector<config::Difference> keys = config::diff(binder_a.values(), binder_b.values());
+  return keys.empty() ? "" : keys.front().key;
+}
+
 SftConfig load_sft_config(const std::string& path, const std::vector<std::string>& assignments) {
   SftConfig config;
   config::Binder binder;

@@ -1,66 +1,50 @@
 #include "tools/retort/sft_data.h"
 
-#include "base/check.h"
 #include "base/error.h"
 #include "learner/sft.h"
-#include "tasks/task_file.h"
+#include "tasks/draw_stream.h"
 #include "tasks/trace.h"
+#include "tools/retort/sft_rows.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <numeric>
 
 namespace retort {
-namespace {
 
-TaskOptions options_of(const SftSection& sft) {
-  TaskOptions options;
-  options.prompt_key = sft.prompt_key;
-  options.answer_key = sft.completion_key;
-  options.prompt_setting = "sft.prompt_key";
-  options.answer_setting = "sft.completion_key";
-  return options;
-}
-
-// Files are read twice: here, so that a broken row is found before anything is trained.
-void check_completions(const TaskSpec& spec, const SftSection& sft) {
-  for (const TaskSource& source : spec.sources) {
-    const auto* file = std::get_if<FileSource>(&source);
-    if (!file)
-      throw UserError("[sft.data]", "a family alone has no completions",
-                      "write traces:FAMILY:LEVELS");
-    int64_t row = 0;
-    for (const Task& task :
-         read_task_file(file->path, "[sft.data]", options_of(sft), Split::kTrain)) {
-      ++row;
-      if (!nlohmann::json::parse(task.answer).is_string())
-        throw UserError(file->path + ": row " + std::to_string(row),
-                        "'" + sft.completion_key + "' is no text",
-                        "write the completion as a string");
-    }
-  }
-}
-
-}  // namespace
-
-SftData::SftData(const SftConfig& config, const PromptCodec& codec)
-    : config_(config), codec_(codec), traces_(is_trace_spec(config.sft.data)) {
-  TaskSpec spec = traces_ ? parse_trace_spec(config.sft.data, "[sft.data]")
-                          : parse_training_spec(config.sft.data, "[sft.data]");
-  if (!traces_) check_completions(spec, config.sft);
-  curriculum_ =
-      std::make_unique<Curriculum>(std::move(spec), options_of(config.sft), config.run.seed);
+SftData::SftData(const SftConfig& config, const PromptCodec& codec, int64_t max_positions)
+    : config_(config), codec_(codec) {
+  const SftSection& sft = config.sft;
   if (codec.eos_ids().empty())
     throw UserError("[model.path]", "the model names no end of text",
                     "set eos_token_id in its generation_config.json");
+  const int64_t limit =
+      sft.max_tokens > 0 ? std::min(sft.max_tokens, max_positions) : max_positions;
+  if (is_trace_spec(sft.data))
+    traces_ = std::make_unique<Curriculum>(parse_trace_spec(sft.data, "[sft.data]"), TaskOptions(),
+                                           config.run.seed);
+  else
+    rows_ = read_sft_rows(sft.data, "[sft.data]", sft, codec, limit);
+  if (!sft.eval_data.empty())
+    held_out_ = read_sft_rows(sft.eval_data, "[sft.eval_data]", sft, codec, limit);
 }
 
-std::string SftData::completion_at(uint64_t cursor, double worked_share, Task& task) {
-  if (traces_) {
-    Trace trace = trace_at(*curriculum_, cursor, worked_share);
-    task = std::move(trace.task);
-    return std::move(trace.completion);
+TrainingSequence SftData::trace_sequence(uint64_t cursor, double worked_share) {
+  const Trace trace = trace_at(*traces_, cursor, worked_share);
+  std::vector<int32_t> completion = codec_.tokenizer().encode(trace.completion, false);
+  completion.push_back(codec_.eos_ids().front());
+  return sft_sequence(codec_.encode(trace.task), completion);
+}
+
+const TrainingSequence& SftData::row_at(uint64_t cursor) {
+  const uint64_t epoch = cursor / rows_.size();
+  if (order_.empty() || epoch != epoch_) {
+    epoch_ = epoch;
+    order_.resize(rows_.size());
+    std::iota(order_.begin(), order_.end(), size_t{0});
+    PhiloxStream stream = epoch_stream(config_.run.seed, epoch, 0);
+    stream.shuffle(order_);
   }
-  task = curriculum_->at(cursor);
-  return nlohmann::json::parse(task.answer).get<std::string>();
+  return rows_[order_[cursor % rows_.size()]];
 }
 
 std::vector<TrainingSequence> SftData::batch(int64_t step) {
@@ -71,13 +55,10 @@ std::vector<TrainingSequence> SftData::batch(int64_t step) {
   std::vector<TrainingSequence> batch;
   int64_t tokens = 0;
   for (int64_t i = 0; i < sft.sequences_per_step; ++i) {
-    Task task;
-    const std::string text = completion_at(static_cast<uint64_t>(step * sft.sequences_per_step + i),
-                                           sft.phases[phase].worked_share, task);
-    std::vector<int32_t> completion = codec_.tokenizer().encode(text, false);
-    completion.push_back(codec_.eos_ids().front());
-    batch.push_back(sft_sequence(codec_.encode(task), completion));
-    tokens += static_cast<int64_t>(completion.size());
+    const auto cursor = static_cast<uint64_t>(step * sft.sequences_per_step + i);
+    batch.push_back(traces_ ? trace_sequence(cursor, sft.phases[phase].worked_share)
+                            : row_at(cursor));
+    tokens += static_cast<int64_t>(batch.back().loss_positions.size());
   }
   const double normaliser =
       sft.tokens_per_sequence > 0

@@ -1,5 +1,5 @@
 #pragma once
-// Batches of supervised fine-tuning: prompt and completion texts as training sequences.
+// Batches of supervised fine-tuning.
 #include "learner/batch.h"
 #include "rollout/prompt_codec.h"
 #include "tasks/curriculum.h"
@@ -7,27 +7,33 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 namespace retort {
 
 class SftData {
  public:
-  // Reads the files of sft.data; UserError naming file and line for a row that is no prompt and
-  // completion.
-  SftData(const SftConfig& config, const PromptCodec& codec);
+  // Reads the files of sft.data and sft.eval_data whole; UserError naming file and line for a row
+  // that cannot be learned from. `max_positions`: of the model.
+  SftData(const SftConfig& config, const PromptCodec& codec, int64_t max_positions);
 
-  // The batch of a step (from 0): a function of the configuration and the step alone.
+  // The batch of a step (from 0): a function of the configuration and the step alone. Files are
+  // walked in shuffled epochs.
   std::vector<TrainingSequence> batch(int64_t step);
 
+  // The rows of sft.eval_data; empty without.
+  const std::vector<TrainingSequence>& held_out() const { return held_out_; }
+
  private:
-  std::string completion_at(uint64_t cursor, double worked_share, Task& task);
+  TrainingSequence trace_sequence(uint64_t cursor, double worked_share);
+  const TrainingSequence& row_at(uint64_t cursor);
 
   const SftConfig& config_;
   const PromptCodec& codec_;
-  bool traces_;
-  std::unique_ptr<Curriculum> curriculum_;
+  std::unique_ptr<Curriculum> traces_;  // null: files
+  std::vector<TrainingSequence> rows_, held_out_;
+  std::vector<size_t> order_;  // of rows_ in epoch_
+  uint64_t epoch_ = 0;
 };
 
 }  // namespace retort

@@ -100,28 +100,11 @@ bool due(int64_t every, int64_t step, int64_t steps) {
   return step == steps || (every > 0 && step % every == 0);
 }
 
-struct Place {
-  std::string run_dir;
-  bool resumed = false;
-};
-
-// Which directory the run has, and whether it goes on.
-Place find_place(const Options& options) {
-  std::string dir = options.run_dir;
-  if (dir.empty())
-    dir = options.resume ? newest_run_directory(options.config) : new_run_directory(options.config);
-  if (dir.empty()) return {new_run_directory(options.config), false};
-  const bool exists = std::filesystem::exists(dir + "/config.toml");
-  if (exists && !options.resume)
-    throw UserError("--run", "'" + dir + "' holds a run already",
-                    "add --resume to go on with it, or name another directory");
-  return {dir, exists};
-}
-
-int train(const Options& options, const RunConfig& config, TrainParts& parts, const Place& place) {
-  RunRecord record = place.resumed ? RunRecord::resume(place.run_dir, parts)
-                                   : RunRecord::begin(place.run_dir, parts);
-  TrainReport report(config, place.run_dir, options.quiet);
+int train(const Options& options, const RunConfig& config, TrainParts& parts,
+          const RunPlace& place) {
+  RunRecord record =
+      place.resumed ? RunRecord::resume(place.dir, parts) : RunRecord::begin(place.dir, parts);
+  TrainReport report(config, place.dir, options.quiet);
   const int64_t first = record.state().step + 1, last = config.train.steps;
   report.start(parts, place.resumed, first - 1);
   if (place.resumed) record.add_event(first - 1, "resumed", fmt::format("at step {}", first));
@@ -162,11 +145,11 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts, co
     if (stop) {
       record.close();
       throw Interrupted(
-          fmt::format("retort train {} --run {} --resume", options.config, place.run_dir));
+          fmt::format("retort train {} --run {} --resume", options.config, place.dir));
     }
   }
   record.close();
-  report.finish(checkpoint_dir(place.run_dir, last), parts);
+  report.finish(checkpoint_dir(place.dir, last), parts);
   return 0;
 }
 
@@ -185,8 +168,8 @@ int run_train(const CommandArguments& arguments) {
   parser.flag("--quiet", options.quiet, "no progress");
   if (!parser.parse(arguments)) return 0;
   const RunConfig config = load_run_config(options.config, options.assignments);
-  const Place place = find_place(options);
-  if (place.resumed) check_same_config(config, place.run_dir);
+  const RunPlace place = find_run_place(options.config, options.run_dir, options.resume);
+  if (place.resumed) check_same_config(config, place.dir);
   TrainParts parts = build_train_parts(config);
   if (options.explain) {
     fmt::print("{}", explain(parts));
