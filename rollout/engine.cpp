@@ -93,6 +93,7 @@ bool Engine::append(Sequence& sequence, SampledToken token) {
     sample.kept_begin.push_back(static_cast<int32_t>(sample.kept_ids.size()));
   }
   ++counters_.sampled_tokens;
+  if (settings_.on_token) settings_.on_token(sample.id, token.id);
   if (std::find(settings_.eos_ids.begin(), settings_.eos_ids.end(), token.id) !=
       settings_.eos_ids.end())
     sample.stop = StopReason::kEos;

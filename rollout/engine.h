@@ -25,6 +25,8 @@ struct EngineSettings {
   std::vector<std::string> stop;  // strings that end a completion
   // Text of some ids, needed with `stop`.
   std::function<std::string(std::span<const int32_t>)> decode;
+  // Told of every token as it is sampled; may be empty.
+  std::function<void(const SampleId&, int32_t token)> on_token;
   int64_t max_sequences = 256;
   int64_t max_batch_tokens = 8192;
   // 0: what max_sequences of `max_length` tokens need, a quarter of the memory at most

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <sstream>
 
 namespace retort {
@@ -27,8 +28,8 @@ const std::string kModel = " --model configs/tiny_base ";
 TEST(Commands, HelpVersionAndUsage) {
   const ProgramResult usage = run_retort("");
   EXPECT_EQ(usage.code, 0);
-  for (const char* command :
-       {"train", "sft", "generate", "eval", "logits", "tokenize", "convert", "compare"}) {
+  for (const char* command : {"train", "sft", "generate", "chat", "eval", "logits", "tokenize",
+                              "convert", "inspect", "compare"}) {
     EXPECT_NE(usage.out.find(command), std::string::npos) << command;
     const ProgramResult help = run_retort(std::string(command) + " --help");
     EXPECT_EQ(help.code, 0);
@@ -142,6 +143,48 @@ TEST(Commands, ConvertKeepsTheTypeOfTheWeights) {
   ASSERT_EQ(run_retort("convert '" + narrow + "' '" + again + "'").code, 0);
   EXPECT_TRUE(file_text(again + "/model.safetensors") == file_text(narrow + "/model.safetensors"));
   EXPECT_EQ(file_text(again + "/config.json"), file_text(narrow + "/config.json"));
+}
+
+TEST(Commands, ChatAnswersAsGenerateDoesAndRemembers) {
+  const TemporaryFolder folder;
+  const std::string model = folder.path("model");
+  std::filesystem::copy("configs/tiny_base", model);
+  testing::write_text(model + "/chat_template.jinja",
+                      "{% for m in messages %}{{ m.content }}\n{% endfor %}");
+  testing::write_text(folder.path("lines"), "8+19=\n\n/reset\n8+19=\n3+4=\n/exit\n5+5=\n");
+  const ProgramResult chat =
+      run_retort("chat --model '" + model + "' --temperature 0 --max-new-tokens 12 < '" +
+                 folder.path("lines") + "'");
+  ASSERT_EQ(chat.code, 0) << chat.err;
+  const auto ask = [&](const std::string& messages) {
+    testing::write_text(folder.path("in.jsonl"), "{\"messages\": " + messages + "}\n");
+    const ProgramResult result =
+        run_retort("generate --model '" + model + "' --temperature 0 --max-new-tokens 12 --in '" +
+                   folder.path("in.jsonl") + "'");
+    return nlohmann::json::parse(result.out)["text"].get<std::string>();
+  };
+  const nlohmann::json user = {{"role", "user"}, {"content", "8+19="}};
+  const std::string first = ask(nlohmann::json::array({user}).dump());
+  const std::string second = ask(nlohmann::json::array({user,
+                                                        {{"role", "assistant"}, {"content", first}},
+                                                        {{"role", "user"}, {"content", "3+4="}}})
+                                     .dump());
+  EXPECT_EQ(chat.out, first + "\n" + first + "\n" + second + "\n");
+
+  const ProgramResult refused = run_retort("chat --model configs/tiny_base < /dev/null");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_NE(refused.err.find("no chat template"), std::string::npos);
+}
+
+TEST(Commands, InspectSaysWhatAModelIs) {
+  const ProgramResult result = run_retort("inspect configs/tiny_base --json");
+  ASSERT_EQ(result.code, 0) << result.err;
+  const nlohmann::json json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["architecture"], "Qwen3ForCausalLM");
+  EXPECT_EQ(json["parameters"], 459840);
+  EXPECT_EQ(json["bytes"], 4 * 459840);
+  EXPECT_EQ(json["eos_tokens"], nlohmann::json::array({"<eos>"}));
+  EXPECT_EQ(run_retort("inspect /no/such").code, 2);
 }
 
 }  // namespace

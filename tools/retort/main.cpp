@@ -23,10 +23,12 @@ constexpr Command kCommands[] = {
     {"train", "GRPO, from start to finish", run_train},
     {"sft", "supervised fine-tuning; also makes the tiny base", run_sft},
     {"generate", "completions with log-probabilities", run_generate},
+    {"chat", "talk to a model in its own template, token by token", run_chat},
     {"eval", "accuracy with confidence intervals, by family and level", run_eval},
     {"logits", "fp32 logits of given tokens", run_logits},
     {"tokenize", "ids of text or chats, and back", run_tokenize},
     {"convert", "GGUF or Hugging Face in, Hugging Face out", run_convert},
+    {"inspect", "what a model is: sizes, types, tokenizer, template", run_inspect},
     {"compare", "what differs between two runs, or two models", run_compare},
 };
 
