@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <regex>
 #include <sstream>
 
 namespace retort {
@@ -81,6 +82,29 @@ TEST(GeneratedPages, Commands) {
     text += "\n## `" + name + "`\n\n```\n" + help.out + "```\n";
   }
   expect_page("docs/commands.md", text);
+}
+
+// The pages for people who come from elsewhere name keys that exist, and their example is a
+// configuration.
+TEST(GeneratedPages, ComingFromPagesNameKeysThatExist) {
+  const std::string keys = testing::file_text("docs/config.md");
+  for (const char* page : {"docs/coming-from-verl.md", "docs/coming-from-trl.md"}) {
+    const std::string text = testing::file_text(page);
+    static const std::regex kKey(
+        "`((?:train|rollout|learner|tasks|mismatch|model|run|eval)\\.[a-z_]+)`");
+    int named = 0;
+    for (std::sregex_iterator match(text.begin(), text.end(), kKey), end; match != end; ++match) {
+      ++named;
+      EXPECT_TRUE(keys.find("`" + (*match)[1].str() + "`") != std::string::npos)
+          << page << ": " << (*match)[1];
+    }
+    EXPECT_GT(named, 20) << page;
+    const size_t begin = text.find("```toml\n") + 8;
+    const testing::TemporaryFolder folder;
+    testing::write_text(folder.path("example.toml"),
+                        text.substr(begin, text.find("```", begin) - begin));
+    EXPECT_EQ(load_run_config(folder.path("example.toml"), {}).train.updates_per_step, 2) << page;
+  }
 }
 
 }  // namespace
