@@ -69,7 +69,7 @@ RETORT_INLINE F log_f32(F x) {
   const F zero = splat<F>(0.0f);
   const auto subnormal = x < splat<F>(0x1p-126f);
   const F scaled = select(x < zero, splat<F>(1.0f), select(subnormal, x * splat<F>(0x1p23f), x));
-  const auto bits = as_int(scaled);
+  const auto bits = as_int(scaled) & 0x7fffffff;  // -0 is 0
   const auto exponent = (bits - 0x3f3504f3) >> 23;
   const F f = as_float(bits - (exponent << 23)) - splat<F>(1.0f);
   const F e = to_float(exponent) - select(subnormal, splat<F>(23.0f), zero);

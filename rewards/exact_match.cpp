@@ -1,46 +1,12 @@
 // exact_match: the completion is the answer, character by character.
-#include "rewards/factories.h"
 #include "rewards/gold_text.h"
+#include "rewards/registry.h"
+#include "rewards/text.h"
 
 #include <string_view>
 
 namespace retort {
 namespace {
-
-// Unicode's White_Space property, in UTF-8.
-constexpr std::string_view kWhiteSpace[] = {
-    "\t",           "\n",           "\v",           "\f",           "\r",           " ",
-    "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82",
-    "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
-    "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
-    "\xe3\x80\x80"};
-
-constexpr std::string_view kTag = "<answer>";
-constexpr std::string_view kEndTag = "</answer>";
-
-std::string_view stripped(std::string_view text) {
-  for (bool again = true; again;) {
-    again = false;
-    for (const std::string_view space : kWhiteSpace) {
-      if (text.starts_with(space)) {
-        text.remove_prefix(space.size());
-        again = true;
-      }
-      if (text.ends_with(space)) {
-        text.remove_suffix(space.size());
-        again = true;
-      }
-    }
-  }
-  return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return result;
-}
 
 class ExactMatch final : public Reward {
  public:
@@ -52,11 +18,9 @@ class ExactMatch final : public Reward {
     if (!gold) return verifier_error("the gold answer is neither a text nor a number");
     std::string_view text = completion.text;
     if (answer_tag_) {
-      const size_t end = text.rfind(kEndTag);
-      const size_t begin =
-          end == std::string_view::npos ? std::string_view::npos : text.rfind(kTag, end);
-      if (begin == std::string_view::npos) return wrong("no <answer>…</answer>");
-      text = text.substr(begin + kTag.size(), end - begin - kTag.size());
+      const std::optional<std::string_view> answer = last_answer_tag(text);
+      if (!answer) return wrong("no <answer>…</answer>");
+      text = *answer;
     }
     return normal(text) == normal(*gold) ? right() : wrong("differs from the answer");
   }
@@ -94,10 +58,19 @@ class ExactMatch final : public Reward {
 
 }  // namespace
 
-std::unique_ptr<Reward> make_exact_match(const RewardOptions& options) {
-  return std::make_unique<ExactMatch>(options.at("extract") == "answer_tag",
-                                      options.at("strip") == "yes",
-                                      options.at("ignore_case") == "yes");
+RewardRow exact_match_row() {
+  return {"exact_match",
+          "1 if the completion is the answer, character by character",
+          {{"extract", OptionKind::kChoice, "whole|answer_tag",
+            "what is compared: the whole completion, or the text of its last <answer>…</answer>"},
+           {"strip", OptionKind::kChoice, "yes|no",
+            "white space at both ends is left out, of the completion and of the answer"},
+           {"ignore_case", OptionKind::kChoice, "no|yes", "ASCII letters are equal in both cases"}},
+          [](const RewardOptions& options, const std::string&) -> std::unique_ptr<Reward> {
+            return std::make_unique<ExactMatch>(options.is("extract", "answer_tag"),
+                                                options.is("strip", "yes"),
+                                                options.is("ignore_case", "yes"));
+          }};
 }
 
 }  // namespace retort

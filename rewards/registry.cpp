@@ -2,24 +2,29 @@
 
 #include "base/error.h"
 #include "base/registry.h"
-#include "rewards/factories.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
 
 namespace retort {
+
+RewardRow task_row();
+RewardRow exact_match_row();
+RewardRow format_think_answer_row();
+RewardRow multiple_choice_row();
+RewardRow overlong_row();
+RewardRow command_row();
+
+std::span<const RewardRow> reward_rows() {
+  static const std::vector<RewardRow> rows = {
+      task_row(),     exact_match_row(), format_think_answer_row(), multiple_choice_row(),
+      overlong_row(), command_row(),
+  };
+  return rows;
+}
+
 namespace {
-
-constexpr RewardOptionRow kExactMatchOptions[] = {
-    {"extract", "whole|answer_tag",
-     "what is compared: the whole completion, or the text of its last <answer>…</answer>"},
-    {"strip", "yes|no",
-     "white space at both ends is left out, of the completion and of the answer"},
-    {"ignore_case", "no|yes", "ASCII letters are equal in both cases"},
-};
-
-constexpr RewardRow kRewards[] = {
-    {"task", "what the verifier of the task's own family says", {}, &make_task_reward},
-    {"exact_match", "1 if the completion is the answer, character by character", kExactMatchOptions,
-     &make_exact_match},
-};
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
@@ -31,51 +36,101 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
-RewardOptions defaults(const RewardRow& row) {
-  RewardOptions options;
-  for (const RewardOptionRow& option : row.options)
-    options[std::string(option.name)] = option.values.substr(0, option.values.find('|'));
-  return options;
+std::string default_value(const RewardOptionRow& option) {
+  if (option.kind == OptionKind::kChoice)
+    return std::string(option.values.substr(0, option.values.find('|')));
+  std::string value(option.values);
+  if (option.kind == OptionKind::kList) std::replace(value.begin(), value.end(), '|', ',');
+  return value;
 }
 
-// Sets one "option=value".
-void set_option(const RewardRow& row, const std::string& assignment, const std::string& place,
-                RewardOptions& options) {
-  const std::string reward(row.name);
-  if (row.options.empty())
-    throw UserError(place, reward + " takes no options, got '" + assignment + "'",
-                    "write " + reward);
-  const size_t equals = assignment.find('=');
-  if (equals == std::string::npos)
-    throw UserError(place, "'" + assignment + "' is no option of " + reward,
-                    "write option=value, several joined by commas");
-  const std::string name = assignment.substr(0, equals);
-  const RewardOptionRow& option = find_row(row.options, name, place, "option of " + reward);
-  const std::vector<std::string> values = split(option.values, '|');
-  const std::string value = assignment.substr(equals + 1);
-  for (const std::string& known : values) {
-    if (value != known) continue;
-    options[name] = value;
-    return;
+// Checks a value; UserError with what the option takes.
+void check_value(const RewardRow& row, const RewardOptionRow& option, const std::string& value,
+                 const std::string& place) {
+  const std::string what = "option " + std::string(option.name) + " of " + std::string(row.name) +
+                           " got '" + value + "'";
+  const auto one_of = [&](const std::string& item) {
+    const std::vector<std::string> known = split(option.values, '|');
+    if (std::find(known.begin(), known.end(), item) == known.end())
+      throw UserError(place, what + did_you_mean(item, known), "known: " + join(known));
+  };
+  switch (option.kind) {
+    case OptionKind::kChoice:
+      return one_of(value);
+    case OptionKind::kList:
+      for (const std::string& item : split(value, ',')) one_of(item);
+      return;
+    case OptionKind::kNumber: {
+      int64_t number = -1;
+      const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+      if (error != std::errc() || end != value.data() + value.size() || number < 0)
+        throw UserError(place, what, "set it to a whole number of 0 or more");
+      return;
+    }
+    case OptionKind::kText:
+      if (value.empty()) throw UserError(place, what, "set it to " + std::string(option.help));
+      return;
   }
-  throw UserError(
-      place,
-      "option " + name + " of " + reward + " got '" + value + "'" + did_you_mean(value, values),
-      "known: " + join(values));
+}
+
+// "NAME", "NAME:option=value,…", "NAME:FIRST,option=value,…". A piece without '=' goes on with the
+// list before it: extract=boxed,last.
+RewardOptions parse_options(const RewardRow& row, std::string_view text, bool given,
+                            const std::string& place) {
+  const std::string reward(row.name);
+  std::map<std::string, std::string> values;
+  for (const RewardOptionRow& option : row.options)
+    values[std::string(option.name)] = default_value(option);
+  if (given && row.options.empty())
+    throw UserError(place, reward + " takes no options, got '" + std::string(text) + "'",
+                    "write " + reward);
+  std::string* list = nullptr;
+  bool first = !row.first.empty();
+  for (const std::string& piece : given ? split(text, ',') : std::vector<std::string>()) {
+    const size_t equals = piece.find('=');
+    if (std::exchange(first, false)) {
+      values[std::string(row.first)] = piece;
+    } else if (equals == std::string::npos && list != nullptr) {
+      *list += "," + piece;
+    } else if (equals == std::string::npos) {
+      throw UserError(place, "'" + piece + "' is no option of " + reward,
+                      "write option=value, several joined by commas");
+    } else {
+      const RewardOptionRow& option =
+          find_row(std::span<const RewardOptionRow>(row.options), piece.substr(0, equals), place,
+                   "option of " + reward);
+      std::string& value = values[std::string(option.name)];
+      value = piece.substr(equals + 1);
+      list = option.kind == OptionKind::kList ? &value : nullptr;
+    }
+  }
+  RewardOptions options;
+  for (const RewardOptionRow& option : row.options) {
+    const std::string& value = values[std::string(option.name)];
+    check_value(row, option, value, place);
+    options.set(option.name, value);
+  }
+  return options;
 }
 
 }  // namespace
 
-std::span<const RewardRow> reward_rows() { return kRewards; }
+const std::string& RewardOptions::text(std::string_view name) const {
+  return values_.find(name)->second;
+}
+int64_t RewardOptions::number(std::string_view name) const { return std::stoll(text(name)); }
+std::vector<std::string> RewardOptions::list(std::string_view name) const {
+  return split(text(name), ',');
+}
+void RewardOptions::set(std::string_view name, std::string value) {
+  values_[std::string(name)] = std::move(value);
+}
 
 std::unique_ptr<Reward> make_reward(std::string_view text, const std::string& place) {
   const size_t colon = text.find(':');
   const RewardRow& row = find_row(reward_rows(), text.substr(0, colon), place, "reward");
-  RewardOptions options = defaults(row);
-  if (colon != std::string_view::npos)
-    for (const std::string& assignment : split(text.substr(colon + 1), ','))
-      set_option(row, assignment, place, options);
-  return row.make(options);
+  const bool given = colon != std::string_view::npos;
+  return row.make(parse_options(row, given ? text.substr(colon + 1) : "", given, place), place);
 }
 
 }  // namespace retort

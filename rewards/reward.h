@@ -17,8 +17,9 @@ struct KnownAnswer {
   double score = 0;  // looked at when outcome is kValue
 };
 
-// Has no state after construction; score() is called from several threads at once and is a function
-// of its arguments. A score is in [0, 1].
+// Has no state after construction that a score depends on; score() is called from several threads
+// at once and is a function of its arguments. A score is in [0, 1] unless the row of the table says
+// otherwise.
 class Reward {
  public:
   virtual ~Reward() = default;
@@ -27,8 +28,12 @@ class Reward {
   // 0}, a gold answer that cannot be read is kVerifierError with the reason, never a guess.
   virtual Judgement score(const Task& task, const Completion& completion) const = 0;
 
-  // Right, wrong and unreadable ones, under the options this reward was made with.
+  // Right, wrong and unreadable ones, under the options this reward was made with; none when only
+  // the user knows.
   virtual std::vector<KnownAnswer> known_answers() const = 0;
+
+  // Asked once before a run relies on it: UserError at `place` when it cannot work here.
+  virtual void check(const std::string& /*place*/) const {}
 };
 
 }  // namespace retort

@@ -21,8 +21,8 @@ struct RewardSetting {
 // policy's doing the score is 0 and means nothing: such a sample is counted, never scored.
 Verdict combine(const SampleId& id, std::vector<VerdictPart> parts);
 
-// Asks a reward its known answers. RT_CHECK fails where one differs: a reward that is wrong about
-// them must not train anything.
+// Asks a reward whether it can work here (UserError when not) and its known answers. RT_CHECK fails
+// where one differs: a reward that is wrong about them must not train anything.
 void self_test(const std::string& name, const Reward& reward);
 
 // Constant after construction; score() may be called from several threads at once.

@@ -1,5 +1,5 @@
 // task: the verifier of the task's own family.
-#include "rewards/factories.h"
+#include "rewards/registry.h"
 #include "tasks/family.h"
 
 namespace retort {
@@ -50,8 +50,13 @@ class TaskReward final : public Reward {
 
 }  // namespace
 
-std::unique_ptr<Reward> make_task_reward(const RewardOptions&) {
-  return std::make_unique<TaskReward>();
+RewardRow task_row() {
+  return {"task",
+          "what the verifier of the task's own family says",
+          {},
+          [](const RewardOptions&, const std::string&) -> std::unique_ptr<Reward> {
+            return std::make_unique<TaskReward>();
+          }};
 }
 
 }  // namespace retort

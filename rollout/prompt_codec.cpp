@@ -48,6 +48,7 @@ Completion PromptCodec::completion(const Sample& sample) const {
   if (sample.stop == StopReason::kEos && !ids.empty() && is_eos(ids.back())) ids.pop_back();
   Completion completion;
   completion.stop = sample.stop;
+  completion.tokens = sample.completion_length();
   completion.stray_special =
       std::any_of(ids.begin(), ids.end(), [&](int32_t id) { return tokenizer_.is_special(id); });
   completion.text = tokenizer_.decode(ids, true);

@@ -187,5 +187,57 @@ TEST(Commands, InspectSaysWhatAModelIs) {
   EXPECT_EQ(run_retort("inspect /no/such").code, 2);
 }
 
+TEST(Commands, ScoreGivesAVerdictARowInTheirOrder) {
+  const TemporaryFolder folder;
+  testing::write_text(
+      folder.path("in.jsonl"),
+      "{\"id\": \"a\", \"completion\": \"Paris\", \"answer\": \"Paris\"}\n"
+      "{\"completion\": [{\"role\": \"assistant\", \"content\": \"London\"}], \"answer\": "
+      "\"Paris\"}\n"
+      "{\"id\": 7, \"completion\": \"x\", \"answer\": null}\n"
+      "{\"completion\": \"<answer>7</answer>\", \"answer\": {\"target\": 7}, \"prompt\": "
+      "\"3+4=\", \"meta\": {\"family\": \"chain_sum\"}}\n");
+  const std::string in = " --in '" + folder.path("in.jsonl") + "'";
+  const ProgramResult result = run_retort("score --reward exact_match" + in);
+  ASSERT_EQ(result.code, 0) << result.err;
+  std::vector<nlohmann::json> rows;
+  std::istringstream lines(result.out);
+  for (std::string line; std::getline(lines, line);) rows.push_back(nlohmann::json::parse(line));
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[0]["id"], "a");
+  EXPECT_EQ(rows[0]["score"], 1.0);
+  EXPECT_EQ(rows[1]["id"], 1);
+  EXPECT_EQ(rows[1]["score"], 0.0);
+  EXPECT_EQ(rows[2]["outcome"], "verifier_error");
+  EXPECT_FALSE(rows[2].contains("score")) << "not the policy's doing";
+  EXPECT_EQ(rows[0]["parts"][0]["name"], "exact_match");
+  EXPECT_TRUE(rows[0]["ms"].is_number());
+
+  const ProgramResult task = run_retort("score --reward task" + in);
+  EXPECT_NE(task.out.find("\"id\":3,\"outcome\":\"value\",\"score\":1.0"), std::string::npos)
+      << task.out;
+  const ProgramResult list = run_retort("score --list");
+  for (const char* name : {"task", "exact_match", "command", "overlong"})
+    EXPECT_NE(list.out.find(name), std::string::npos);
+  EXPECT_EQ(run_retort("score --check --reward command:docs/examples/length_reward.py").code, 0);
+}
+
+TEST(Commands, ScoreRefusesBrokenRowsByTheirLine) {
+  const TemporaryFolder folder;
+  for (const char* row : {"{\"answer\": 1}", "{\"completion\": 3}", "{\"completion\": []}",
+                          "{\"completion\": \"a\", \"meta\": 1}"}) {
+    testing::write_text(folder.path("in.jsonl"),
+                        std::string("{\"completion\": \"a\", \"answer\": \"a\"}\n") + row + "\n");
+    const ProgramResult result =
+        run_retort("score --reward exact_match --in '" + folder.path("in.jsonl") + "' --out '" +
+                   folder.path("out.jsonl") + "'");
+    EXPECT_EQ(result.code, 2) << row;
+    EXPECT_NE(result.err.find("in.jsonl:2: "), std::string::npos) << result.err;
+    EXPECT_FALSE(std::filesystem::exists(folder.path("out.jsonl"))) << row;
+  }
+  EXPECT_EQ(run_retort("score --reward exact_mach < /dev/null").code, 2);
+  EXPECT_EQ(run_retort("score --reward command:/no/such < /dev/null").code, 2);
+}
+
 }  // namespace
 }  // namespace retort

@@ -1,5 +1,6 @@
 // Rewards: text cases, the Python fixture, options, the weighted sum and the self-test.
 #include "base/check.h"
+#include "base/registry.h"
 #include "rewards/registry.h"
 #include "rewards/score.h"
 #include "tests/cases/case_runner.h"
@@ -21,21 +22,32 @@ StopReason stop_reason(const std::string& name) {
   return StopReason::kStopString;
 }
 
+std::string name_of_reward(const TextCase& one) {
+  const std::string reward = one.require("reward");
+  return reward.substr(0, reward.find(':'));
+}
+
 void check_case(const TextCase& one) {
   Task task;
   task.family = one.get("family", "");
   task.answer = one.require("answer");
   Completion completion{one.require("completion"), stop_reason(one.get("stop", "eos"))};
   completion.stray_special = one.get("stray_special", "no") == "yes";
+  if (const auto tokens = one.find("tokens")) completion.tokens = std::stoll(*tokens);
   const Judgement judgement = make_reward(one.require("reward"), "reward")->score(task, completion);
   EXPECT_EQ(outcome_name(judgement.outcome), one.get("outcome", "value"));
   EXPECT_EQ(judgement.score, std::stod(one.get("score", "0")));
   EXPECT_EQ(judgement.detail, one.get("detail", judgement.detail));
-  EXPECT_EQ(judgement.detail.empty(), judgement.score == 1) << judgement.detail;
+  const bool is_best = judgement.outcome == Outcome::kValue &&
+                       judgement.score == (name_of_reward(one) == "overlong" ? 0 : 1);
+  EXPECT_EQ(judgement.detail.empty(), is_best) << judgement.detail;
 }
 
-TEST(TaskReward, Cases) { run_cases("reward_task.case", check_case); }
-TEST(ExactMatch, Cases) { run_cases("reward_exact_match.case", check_case); }
+// Every row of the table has its file of cases, tests/cases/reward_NAME.case.
+TEST(Rewards, Cases) {
+  for (const RewardRow& row : reward_rows())
+    run_cases("reward_" + std::string(row.name) + ".case", check_case);
+}
 
 // tests/parity/make_reward_fixtures.py: the rules as regular expressions, integers and eval of
 // Python.
@@ -85,10 +97,10 @@ TEST(RewardRegistry, ErrorsNamePlaceAndFix) {
   const auto error = [](const std::string& text) {
     return user_error([&] { make_reward(text, "[rewards]"); });
   };
+  const std::string known = join(row_names(reward_rows()));
   EXPECT_EQ(error("exact_mach"),
-            "[rewards]: unknown reward 'exact_mach' (did you mean exact_match?); known: task, "
-            "exact_match");
-  EXPECT_EQ(error(""), "[rewards]: unknown reward ''; known: task, exact_match");
+            "[rewards]: unknown reward 'exact_mach' (did you mean exact_match?); known: " + known);
+  EXPECT_EQ(error(""), "[rewards]: unknown reward ''; known: " + known);
   EXPECT_EQ(error("task:strict=yes"),
             "[rewards]: task takes no options, got 'strict=yes'; write task");
   EXPECT_EQ(
@@ -101,6 +113,10 @@ TEST(RewardRegistry, ErrorsNamePlaceAndFix) {
             "[rewards]: 'strip' is no option of exact_match; write option=value, several joined by "
             "commas");
   EXPECT_NE(error("exact_match:"), "");
+  EXPECT_EQ(error("overlong:buffer=-1"),
+            "[rewards]: option buffer of overlong got '-1'; set it to a whole number of 0 or more");
+  EXPECT_EQ(error("overlong:max_length=10,buffer=11"),
+            "[rewards]: overlong: buffer is 11, max_length 10; set buffer from 1 to max_length");
   EXPECT_EQ(error("exact_match:strip=no,extract=answer_tag"), "");
 }
 

@@ -15,6 +15,7 @@ int run_chat(const CommandArguments& arguments);
 int run_eval(const CommandArguments& arguments);
 int run_logits(const CommandArguments& arguments);
 int run_tokenize(const CommandArguments& arguments);
+int run_score(const CommandArguments& arguments);
 int run_convert(const CommandArguments& arguments);
 int run_inspect(const CommandArguments& arguments);
 int run_compare(const CommandArguments& arguments);

@@ -1,0 +1,191 @@
+#include "base/line_process.h"
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/wait_system.h"
+
+#include <fcntl.h>
+#include <signal.h>  // NOLINT(modernize-deprecated-headers): sigtimedwait, kill
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace retort {
+namespace {
+
+constexpr size_t kKeptErrors = 2048;
+constexpr double kLeaveS = 1.0;
+
+struct Pipe {
+  int read = -1, write = -1;
+  Pipe() {
+    std::array<int, 2> ends{};
+    RT_CHECK_EQ(::pipe2(ends.data(), O_CLOEXEC), 0) << std::strerror(errno);
+    read = ends[0];
+    write = ends[1];
+  }
+};
+
+void close_end(int& descriptor) {
+  if (descriptor >= 0) ::close(descriptor);
+  descriptor = -1;
+}
+
+void no_waiting(int descriptor) {
+  ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK);
+}
+
+// write() to a pipe whose reader may be gone: EPIPE, and no signal.
+ssize_t write_quietly(int descriptor, const char* bytes, size_t count) {
+  sigset_t broken, before;
+  sigemptyset(&broken);
+  sigaddset(&broken, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken, &before);
+  const ssize_t written = ::write(descriptor, bytes, count);
+  const int error = errno;
+  if (written < 0 && error == EPIPE) {
+    const timespec now{};
+    sigtimedwait(&broken, nullptr, &now);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return written;
+}
+
+}  // namespace
+
+LineProcess::LineProcess(const std::string& path, const std::string& place) : path_(path) {
+  if (::access(path.c_str(), X_OK) != 0)
+    throw UserError(
+        place, "'" + path + "' cannot be run (" + std::strerror(errno) + ")",
+        errno == EACCES ? "make it executable: chmod +x " + path : "give the path of a program");
+  Pipe in, out, err;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in.read, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, out.write, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, err.write, STDERR_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  std::array<char*, 2> argv = {path_.data(), nullptr};
+  const int error =
+      ::posix_spawn(&child_, path_.c_str(), &actions, &attributes, argv.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  for (int* theirs : {&in.read, &out.write, &err.write}) close_end(*theirs);
+  in_ = in.write;
+  out_ = out.read;
+  err_ = err.read;
+  if (error != 0) {
+    for (int* ours : {&in_, &out_, &err_}) close_end(*ours);
+    throw UserError(place, "'" + path + "' cannot be run (" + std::strerror(error) + ")",
+                    "give a program, or a script whose first line names its interpreter");
+  }
+  for (const int ours : {in_, out_, err_}) no_waiting(ours);
+}
+
+LineProcess::~LineProcess() {
+  finish(Deadline::after(kLeaveS));
+  if (!ended_) {
+    ::kill(-child_, SIGKILL);
+    const WaitScope scope("a killed program to be gone", path_, Deadline::after(kLeaveS));
+    wait_exit(child_, scope, Deadline::after(kLeaveS));
+  }
+  for (int* ours : {&in_, &out_, &err_}) close_end(*ours);
+}
+
+bool LineProcess::wait(bool writing, Deadline deadline) {
+  const WaitScope scope("a line of a reward's program", path_, deadline);
+  std::array<pollfd, 3> watched = {pollfd{out_, POLLIN, 0}, pollfd{err_, POLLIN, 0},
+                                   pollfd{writing ? in_ : -1, POLLOUT, 0}};
+  while (true) {
+    if (wait_poll(watched, scope, deadline) == 0) return false;
+    if (watched[1].revents != 0) {
+      std::array<char, 4096> bytes{};
+      const ssize_t count = ::read(err_, bytes.data(), bytes.size());
+      if (count > 0) errors_.append(bytes.data(), static_cast<size_t>(count));
+      if (errors_.size() > kKeptErrors) errors_.erase(0, errors_.size() - kKeptErrors);
+      if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) watched[1].fd = -1;
+    }
+    if (watched[0].revents != 0 || watched[2].revents != 0) return true;
+    if (deadline.passed()) return false;
+  }
+}
+
+LineProcess::Status LineProcess::write_line(std::string_view line, Deadline deadline) {
+  std::string bytes(line);
+  bytes += '\n';
+  size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t count = write_quietly(in_, bytes.data() + written, bytes.size() - written);
+    if (count > 0) {
+      written += static_cast<size_t>(count);
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return Status::kClosed;
+    // What it says meanwhile is read, or both sides could wait for each other.
+    if (!wait(true, deadline)) return Status::kDeadline;
+    std::array<char, 1 << 16> more{};
+    const ssize_t got = ::read(out_, more.data(), more.size());
+    if (got == 0) return Status::kClosed;
+    if (got > 0) pending_.append(more.data(), static_cast<size_t>(got));
+    if (pending_.size() > (size_t{1} << 26)) return Status::kTooLong;
+  }
+  return Status::kOk;
+}
+
+LineProcess::Status LineProcess::read_line(std::string& line, Deadline deadline, size_t max_bytes) {
+  while (true) {
+    const size_t end = pending_.find('\n', searched_);
+    if (end != std::string::npos) {
+      if (end > max_bytes) return Status::kTooLong;
+      line.assign(pending_, 0, end);
+      pending_.erase(0, end + 1);
+      searched_ = 0;
+      return Status::kOk;
+    }
+    searched_ = pending_.size();
+    if (searched_ > max_bytes) return Status::kTooLong;
+    if (!wait(false, deadline)) return Status::kDeadline;
+    std::array<char, 1 << 16> more{};
+    const ssize_t got = ::read(out_, more.data(), more.size());
+    if (got > 0) pending_.append(more.data(), static_cast<size_t>(got));
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return Status::kClosed;
+  }
+}
+
+bool LineProcess::finish(Deadline deadline) {
+  close_end(in_);
+  if (ended_) return false;
+  const WaitScope scope("a program to end with its input", path_, deadline);
+  const std::optional<int> status = wait_exit(child_, scope, deadline);
+  ended_ = status.has_value();
+  return status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0;
+}
+
+std::string_view status_text(LineProcess::Status status) {
+  switch (status) {
+    case LineProcess::Status::kOk:
+      return "answered";
+    case LineProcess::Status::kDeadline:
+      return "did not answer in time";
+    case LineProcess::Status::kClosed:
+      return "ended";
+    case LineProcess::Status::kTooLong:
+      return "answered with a line that is too long";
+  }
+  return "";
+}
+
+}  // namespace retort
