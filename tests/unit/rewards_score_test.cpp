@@ -38,9 +38,10 @@ void check_case(const TextCase& one) {
   EXPECT_EQ(outcome_name(judgement.outcome), one.get("outcome", "value"));
   EXPECT_EQ(judgement.score, std::stod(one.get("score", "0")));
   EXPECT_EQ(judgement.detail, one.get("detail", judgement.detail));
-  const bool is_best = judgement.outcome == Outcome::kValue &&
-                       judgement.score == (name_of_reward(one) == "overlong" ? 0 : 1);
-  EXPECT_EQ(judgement.detail.empty(), is_best) << judgement.detail;
+  const std::string name = name_of_reward(one);
+  const bool is_best =
+      judgement.outcome == Outcome::kValue && judgement.score == (name == "overlong" ? 0 : 1);
+  if (name != "command") EXPECT_EQ(judgement.detail.empty(), is_best) << judgement.detail;
 }
 
 // Every row of the table has its file of cases, tests/cases/reward_NAME.case.
@@ -193,8 +194,10 @@ TEST(Combine, OutcomeAndScoreOfParts) {
 }
 
 TEST(RewardSet, EveryRewardKnowsItsAnswersUnderEveryOption) {
-  for (const RewardRow& row : reward_rows())
-    EXPECT_NO_THROW(RewardSet({{std::string(row.name), 1}}, "x").self_test()) << row.name;
+  for (const RewardRow& row : reward_rows()) {
+    const std::string first = row.first.empty() ? "" : ":docs/examples/length_reward.py";
+    EXPECT_NO_THROW(RewardSet({{std::string(row.name) + first, 1}}, "x").self_test()) << row.name;
+  }
   for (const char* extract : {"whole", "answer_tag"})
     for (const char* strip : {"yes", "no"})
       for (const char* ignore_case : {"yes", "no"}) {
