@@ -157,6 +157,8 @@ class Command final : public Reward {
 
   std::vector<KnownAnswer> known_answers() const override { return {}; }
 
+  bool is_users_own() const override { return true; }
+
   void check(const std::string& place) const override {
     program_.start();
     Task probe;

@@ -28,9 +28,11 @@ class Reward {
   // 0}, a gold answer that cannot be read is kVerifierError with the reason, never a guess.
   virtual Judgement score(const Task& task, const Completion& completion) const = 0;
 
-  // Right, wrong and unreadable ones, under the options this reward was made with; none when only
-  // the user knows.
+  // Right, wrong and unreadable ones, under the options this reward was made with.
   virtual std::vector<KnownAnswer> known_answers() const = 0;
+
+  // A program of the user's: it has no known answers.
+  virtual bool is_users_own() const { return false; }
 
   // Asked once before a run relies on it: UserError at `place` when it cannot work here.
   virtual void check(const std::string& /*place*/) const {}

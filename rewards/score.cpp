@@ -29,7 +29,9 @@ Verdict combine(const SampleId& id, std::vector<VerdictPart> parts) {
 
 void self_test(const std::string& name, const Reward& reward) {
   reward.check("reward " + name);
-  for (const KnownAnswer& answer : reward.known_answers()) {
+  const std::vector<KnownAnswer> known = reward.known_answers();
+  RT_CHECK(!known.empty() || reward.is_users_own()) << name << " has no known answers";
+  for (const KnownAnswer& answer : known) {
     const Judgement judgement = reward.score(answer.task, answer.completion);
     const bool as_known = judgement.outcome == answer.outcome &&
                           (answer.outcome != Outcome::kValue || judgement.score == answer.score);
