@@ -46,6 +46,7 @@ retort_dependency(xxhash PACKAGE libxxhash-dev HEADER xxhash.h LIBRARIES xxhash)
 retort_dependency(pcre2 PACKAGE libpcre2-dev HEADER pcre2.h LIBRARIES pcre2-8
                   DEFINITIONS PCRE2_CODE_UNIT_WIDTH=8)
 retort_dependency(utf8proc PACKAGE libutf8proc-dev HEADER utf8proc.h LIBRARIES utf8proc)
+retort_dependency(gmp PACKAGE libgmp-dev HEADER gmpxx.h LIBRARIES gmpxx gmp)
 retort_dependency(sqlite3 PACKAGE libsqlite3-dev HEADER sqlite3.h LIBRARIES sqlite3)
 retort_dependency(gtest PACKAGE libgtest-dev HEADER gtest/gtest.h LIBRARIES gtest gtest_main)
 target_link_libraries(retort_dep_gtest INTERFACE Threads::Threads)

@@ -94,7 +94,7 @@ class MultipleChoice final : public Reward {
   std::vector<KnownAnswer> known_answers() const override {
     Task task, broken;
     task.answer = R"("B")";
-    broken.answer = "17";
+    broken.answer = std::string("17");
     const auto known = [&](const char* what, const char* text, double score) {
       return KnownAnswer{what, task, Completion{text}, Outcome::kValue, score};
     };

@@ -13,13 +13,19 @@ RewardRow task_row();
 RewardRow exact_match_row();
 RewardRow format_think_answer_row();
 RewardRow multiple_choice_row();
+RewardRow math_equal_row();
 RewardRow overlong_row();
 RewardRow command_row();
 
 std::span<const RewardRow> reward_rows() {
   static const std::vector<RewardRow> rows = {
-      task_row(),     exact_match_row(), format_think_answer_row(), multiple_choice_row(),
-      overlong_row(), command_row(),
+      task_row(),
+      exact_match_row(),
+      math_equal_row(),
+      multiple_choice_row(),
+      format_think_answer_row(),
+      overlong_row(),
+      command_row(),
   };
   return rows;
 }

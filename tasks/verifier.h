@@ -17,7 +17,7 @@ struct Completion {
   // A special token other than the final end of text was sampled (padding, begin of text). Such a
   // completion is not the text it looks like, and an exact grammar refuses it.
   bool stray_special = false;
-  std::optional<int64_t> tokens;  // sampled, an end of text included; absent for a bare text
+  std::optional<int64_t> tokens{};  // sampled, an end of text included; absent for a bare text
 };
 
 // One verifier's answer. A wrong answer is {kValue, 0}; a gold answer that cannot be read is

@@ -41,7 +41,9 @@ void check_case(const TextCase& one) {
   const std::string name = name_of_reward(one);
   const bool is_best =
       judgement.outcome == Outcome::kValue && judgement.score == (name == "overlong" ? 0 : 1);
-  if (name != "command") EXPECT_EQ(judgement.detail.empty(), is_best) << judgement.detail;
+  if (name != "command") {
+    EXPECT_EQ(judgement.detail.empty(), is_best) << judgement.detail;
+  }
 }
 
 // Every row of the table has its file of cases, tests/cases/reward_NAME.case.

@@ -1,0 +1,99 @@
+// math_equal: the completion's answer equals the gold answer by value, proved exactly
+// (rewards/math).
+#include "base/error.h"
+#include "rewards/gold_text.h"
+#include "rewards/math/answer.h"
+#include "rewards/math/extract.h"
+#include "rewards/registry.h"
+
+#include <charconv>
+
+namespace retort {
+namespace {
+
+class MathEqual final : public Reward {
+ public:
+  MathEqual(std::vector<std::string> ways, math::Equality rules)
+      : ways_(std::move(ways)), rules_(rules) {}
+
+  Judgement score(const Task& task, const Completion& completion) const override {
+    std::string why;
+    const std::optional<std::string> text = gold_text(task.answer);
+    if (!text) return verifier_error("the gold answer is neither a text nor a number");
+    const std::optional<math::Answer> gold = math::read_answer(*text, &why);
+    if (!gold) return verifier_error("the gold answer " + why);
+    const std::optional<std::string> found = math::extract(completion.text, ways_);
+    if (!found) return wrong("no answer found");
+    const std::optional<math::Answer> answer = math::read_answer(*found, &why);
+    if (!answer) return {Outcome::kUnverifiable, 0, "the answer " + why};
+    const bool words = answer->kind == math::Answer::Kind::kText;
+    if (words && gold->kind != answer->kind)
+      return {Outcome::kUnverifiable, 0, "the answer is words"};
+    return equal(*gold, *answer, rules_) ? right() : wrong("differs from the answer");
+  }
+
+  std::vector<KnownAnswer> known_answers() const override {
+    const auto known = [this](const char* what, const char* gold, const std::string& answer,
+                              double score, Outcome outcome = Outcome::kValue) {
+      Task task;
+      task.answer = gold;
+      return KnownAnswer{what, task, Completion{said(answer)}, outcome, score};
+    };
+    return {known("a number", "42", "42", 1),
+            known("another", "42", "43", 0),
+            known("a fraction", R"("1/2")", "\\frac{1}{2}", 1),
+            known("a decimal", R"("0.5")", "\\dfrac12", 1),
+            known("a root", R"("2\\sqrt{2}")", "\\sqrt{8}", 1),
+            known("upside down", R"("3/4")", "4/3", 0),
+            known("a tuple", "\"(1,2)\"", "(1, 2)", 1),
+            known("beyond every bound", "7", "9^{9^{9^{9}}}", 0, Outcome::kUnverifiable),
+            known("a gold answer that is not read", R"("x+1")", "1", 0, Outcome::kVerifierError)};
+  }
+
+ private:
+  // An answer where the first way looks for it.
+  std::string said(const std::string& answer) const {
+    if (ways_.front() == "boxed") return "so \\boxed{" + answer + "}";
+    if (ways_.front() == "answer_tag") return "<answer>" + answer + "</answer>";
+    if (ways_.front() == "phrase") return "The answer is " + answer;
+    return answer;
+  }
+
+  const std::vector<std::string> ways_;
+  const math::Equality rules_;
+};
+
+std::unique_ptr<Reward> make(const RewardOptions& options, const std::string& place) {
+  math::Equality rules;
+  rules.percent_equal = options.is("percent", "equal");
+  rules.tuple_as_set = options.is("tuple_as_set", "yes");
+  const std::string& tolerance = options.text("tolerance");
+  if (tolerance != "exact") {
+    double value = -1;
+    const auto [end, error] =
+        std::from_chars(tolerance.data(), tolerance.data() + tolerance.size(), value);
+    if (error != std::errc() || end != tolerance.data() + tolerance.size() || !(value > 0) ||
+        value > 0.1)
+      throw UserError(place, "math_equal: tolerance is '" + tolerance + "'",
+                      "set it to exact, or to a number such as 1e-6");
+    rules.tolerance = value;
+  }
+  return std::make_unique<MathEqual>(options.list("extract"), rules);
+}
+
+}  // namespace
+
+RewardRow math_equal_row() {
+  return {
+      "math_equal",
+      "1 if the answer equals the gold answer by value: numbers, roots, tuples, sets, intervals",
+      {{"extract", OptionKind::kList, "boxed|answer_tag|phrase|last",
+        "where the answer is looked for, in this order"},
+       {"percent", OptionKind::kChoice, "strict|equal", "whether 50% answers 50 too"},
+       {"tuple_as_set", OptionKind::kChoice, "no|yes", "whether the order of a tuple is free"},
+       {"tolerance", OptionKind::kText, "exact",
+        "exact, or how far off a number may be, of max(1, |gold|)"}},
+      make};
+}
+
+}  // namespace retort
