@@ -14,6 +14,7 @@ int run_generate(const CommandArguments& arguments);
 int run_eval(const CommandArguments& arguments);
 int run_logits(const CommandArguments& arguments);
 int run_tokenize(const CommandArguments& arguments);
+int run_tasks(const CommandArguments& arguments);
 int run_convert(const CommandArguments& arguments);
 int run_compare(const CommandArguments& arguments);
 

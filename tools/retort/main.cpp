@@ -26,6 +26,7 @@ constexpr Command kCommands[] = {
     {"eval", "accuracy with confidence intervals, by family and level", run_eval},
     {"logits", "fp32 logits of given tokens", run_logits},
     {"tokenize", "ids of text or chats, and back", run_tokenize},
+    {"tasks", "the SQLite task store: import, list, show, export, make", run_tasks},
     {"convert", "GGUF or Hugging Face in, Hugging Face out", run_convert},
     {"compare", "what differs between two runs, or two models", run_compare},
 };

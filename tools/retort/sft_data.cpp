@@ -23,6 +23,9 @@ TaskOptions options_of(const SftSection& sft) {
 // Files are read twice: here, so that a broken row is found before anything is trained.
 void check_completions(const TaskSpec& spec, const SftSection& sft) {
   for (const TaskSource& source : spec.sources) {
+    if (std::get_if<StoreSource>(&source))
+      throw UserError("[sft.data]", "a task store has golds, but no completions",
+                      "give a JSON Lines file with completions");
     const auto* file = std::get_if<FileSource>(&source);
     if (!file)
       throw UserError("[sft.data]", "a family alone has no completions",
