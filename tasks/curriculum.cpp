@@ -7,6 +7,8 @@
 #include "tasks/task_file.h"
 #include "tasks/task_store.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -69,6 +71,17 @@ Task Curriculum::at(uint64_t cursor) {
     rows.epoch = epoch;
   }
   return rows.tasks[rows.order[round % rows.tasks.size()]];
+}
+
+uint64_t Curriculum::rows_digest() const {
+  std::vector<uint64_t> words;  // each source's number of rows, then their uids
+  bool any = false;
+  for (const RowSet& rows : rows_) {
+    words.push_back(rows.tasks.size());
+    for (const Task& task : rows.tasks) words.push_back(task.uid);
+    any = any || !rows.tasks.empty();
+  }
+  return any ? XXH3_64bits(words.data(), words.size() * sizeof(uint64_t)) : 0;
 }
 
 std::vector<Task> Curriculum::draw(size_t count, const std::function<bool(const Task&)>& keep) {

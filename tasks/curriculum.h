@@ -29,6 +29,10 @@ class Curriculum {
   // passed over; UserError when it refuses 100,000 in a row.
   std::vector<Task> draw(size_t count, const std::function<bool(const Task&)>& keep = {});
 
+  // Of all rows of files and stores, in order; 0 when there are none. Kept with a cursor, it shows
+  // whether that still means the same tasks.
+  uint64_t rows_digest() const;
+
   uint64_t cursor() const { return cursor_; }
   void seek(uint64_t cursor) { cursor_ = cursor; }
   uint32_t seed() const { return seed_; }

@@ -103,6 +103,48 @@ TEST_F(Tasks, ARunOnAStoreThatWasKilledEndsWithTheSameBytes) {
   EXPECT_GE(killed, 2);
 }
 
+TEST_F(Tasks, ARunGoesOnOnlyWithTheTasksThatItBeganWith) {
+  run(make("chain_sum --level 1 --count 10 --seed 1"));
+  const std::string dir = folder_.path("run");
+  run(train(db(), dir));
+  fs::remove_all(dir + "/checkpoints/step_3");
+  run(make("chain_sum --level 2 --count 1 --seed 2"));
+  expect_refused(train(db(), dir) + " --resume", "[tasks.train]: the rows of '" + db() + "'");
+  expect_refused(train(db() + ":level = 1", dir) + " --resume", "tasks.train");
+}
+
+// kill -9 within an import: the store is whole, with all of the rows or with none.
+TEST_F(Tasks, AnImportThatWasKilledLeavesAllOrNothing) {
+  std::string rows;
+  for (int i = 0; i < 60'000; ++i)
+    rows += "{\"prompt\":\"number " + std::to_string(i) + "\",\"answer\":1}\n";
+  write_text(folder_.path("rows.jsonl"), rows);
+  const std::string import =
+      "tasks import '" + folder_.path("rows.jsonl") + "' --db '" + db() + "'";
+  const auto begin = std::chrono::steady_clock::now();
+  run(import);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  constexpr int kKills = 10;
+  int killed = 0;
+  for (int kill = 1; kill <= kKills; ++kill) {
+    for (const char* ending : {"", "-wal", "-shm"}) fs::remove(db() + ending);
+    run(make("chain_sum --level 1 --count 1 --seed 1"));
+    std::ostringstream prefix;
+    prefix << "timeout -s KILL " << seconds * kill / (kKills + 1);
+    const bool died = run_retort(import, prefix.str()).code == 137;
+    killed += died ? 1 : 0;
+    const std::string counts = run("tasks list --counts --json --source rows --db '" + db() + "'");
+    EXPECT_TRUE(counts.empty() || counts.find("\"tasks\":60000") != std::string::npos) << counts;
+    EXPECT_FALSE(!died && counts.empty());
+    run(import);
+    EXPECT_EQ(run("tasks list --counts --json --source rows --db '" + db() + "'"),
+              "{\"source\":\"rows\",\"family\":null,\"level\":null,\"split\":null,\"tasks\":60000,"
+              "\"revisions\":60000}\n");
+  }
+  EXPECT_GE(killed, kKills / 2);
+}
+
 TEST_F(Tasks, EvaluationOfAStoreIsThatOfItsSpec) {
   run(make("chain_sum --level 1-2 --count 20 --seed 5 --held-out"));
   const std::string eval = "eval --model configs/tiny_base --samples 2 --json --tasks ";

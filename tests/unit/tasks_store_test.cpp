@@ -342,12 +342,19 @@ TEST_F(TaskStoreTest, TrainingWalksAStoreInShuffledEpochs) {
     return rest;
   }());
   EXPECT_NE(curriculum(6).draw(20), epochs[0]);
+  const uint64_t digest = walk.rows_digest();
+  EXPECT_NE(digest, 0u);
+  EXPECT_EQ(curriculum(6).rows_digest(), digest);
+  EXPECT_EQ(Curriculum(parse_training_spec("chain_sum:1:train", "x"), {}, 0).rows_digest(), 0u);
   // A file with the same rows is walked in the same order: a store is no other kind of source.
   std::string same;
   for (const StoredTask& task : stored("level IN (1, 2)")) same += task.text + "\n";
   write_file_atomic(path("same.jsonl"), same);
   Curriculum file(parse_training_spec(path("same.jsonl"), "x"), {"prompt", "answer", "Hm. "}, 5);
   EXPECT_EQ(file.draw(20), epochs[0]);
+  EXPECT_EQ(file.rows_digest(), digest);
+  import("{\"prompt\":\"p1\",\"answer\":2,\"level\":1}\n");
+  EXPECT_NE(curriculum(5).rows_digest(), digest);
 }
 
 TEST_F(TaskStoreTest, HeldOutTasksAreNeverTrainedOn) {
