@@ -14,6 +14,8 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 // What the library says, without its own prefix "[json.exception.parse_error.101] ".
 std::string reason(const json::exception& error) {
   std::string text = error.what();
@@ -78,7 +80,8 @@ size_t find_invalid_utf8(std::string_view text) {
   return std::string_view::npos;
 }
 
-void parse_json_lines(std::string_view text, const std::string& file, const JsonRow& row) {
+void parse_json_lines(std::string_view text, const std::string& file, const JsonLine& row) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   uint64_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
@@ -100,18 +103,32 @@ void parse_json_lines(std::string_view text, const std::string& file, const Json
     }
     if (!object.is_object())
       throw UserError(place, std::string("got ") + type_of(object), "write one JSON object a line");
-    row(object, place);
+    row(object, line, place);
   }
 }
 
-void read_json_lines(const std::string& file, const JsonRow& row) {
+void parse_json_lines(std::string_view text, const std::string& file, const JsonRow& row) {
+  parse_json_lines(text, file,
+                   JsonLine([&](const json& object, std::string_view, const std::string& place) {
+                     row(object, place);
+                   }));
+}
+
+void read_json_lines(const std::string& file, const JsonLine& row) {
   const std::string name = file == "-" ? "standard input" : file;
   bool empty = true;
-  parse_json_lines(read_all(file), name, [&](const json& object, const std::string& place) {
-    empty = false;
-    row(object, place);
-  });
+  parse_json_lines(
+      read_all(file), name,
+      JsonLine([&](const json& object, std::string_view line, const std::string& place) {
+        empty = false;
+        row(object, line, place);
+      }));
   if (empty) throw UserError(name, "has no rows", "write one JSON object a line");
+}
+
+void read_json_lines(const std::string& file, const JsonRow& row) {
+  read_json_lines(file, JsonLine([&](const json& object, std::string_view,
+                                     const std::string& place) { row(object, place); }));
 }
 
 std::string json_quote(std::string_view text) {

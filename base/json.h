@@ -14,14 +14,21 @@ namespace retort {
 size_t find_invalid_utf8(std::string_view text);
 
 // Calls `row(object, place)` for each line of FILE ("-": standard input), members in the order of
-// the file; place is "FILE:LINE", for errors about its content. Blank lines are passed over.
+// the file; place is "FILE:LINE", for errors about its content. Blank lines and a byte order mark
+// before the first are passed over.
 // UserError at FILE:LINE when a line is not valid UTF-8, is no JSON, or no JSON object; at FILE
 // when it cannot be read or has no row.
 using JsonRow = std::function<void(const nlohmann::ordered_json& object, const std::string& place)>;
 void read_json_lines(const std::string& file, const JsonRow& row);
 
+// The same with the text of the line as it stands in the file, without its line feed.
+using JsonLine = std::function<void(const nlohmann::ordered_json& object, std::string_view line,
+                                    const std::string& place)>;
+void read_json_lines(const std::string& file, const JsonLine& row);
+
 // The same over text in memory; `file` is only named, and no row is no error.
 void parse_json_lines(std::string_view text, const std::string& file, const JsonRow& row);
+void parse_json_lines(std::string_view text, const std::string& file, const JsonLine& row);
 
 // A string as a JSON literal, quotes included. `text` is valid UTF-8 (invalid bytes become U+FFFD).
 std::string json_quote(std::string_view text);

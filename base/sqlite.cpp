@@ -26,7 +26,7 @@ constexpr const char* kPageBytes = "16384";
 constexpr const char* kCacheKibibytes = "16384";
 
 [[noreturn]] void fail(const std::string& path, sqlite3* handle, int code, std::string_view sql,
-                       const char* file, int line) {
+                       const char* file, int line, const std::string& users_place = "") {
   const std::string message = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   switch (code & 0xff) {
     case SQLITE_CANTOPEN:
@@ -48,6 +48,9 @@ constexpr const char* kCacheKibibytes = "16384";
       throw UserError(path, "is held by another program (" + message + ")",
                       "end that program, then run this again");
     default:
+      if (!users_place.empty())
+        throw UserError(users_place, "SQLite does not take it (" + message + ")",
+                        "mend the condition");
       RT_CHECK(false) << path << ": " << message << " in: " << sql << " (called at " << file << ':'
                       << line << ')';
       __builtin_unreachable();
@@ -95,18 +98,20 @@ bool must_be_read_alone(const std::string& path) {
 
 // ---- Statement
 
-Statement::Statement(std::shared_ptr<SqliteConnection> connection, std::string_view sql)
-    : connection_(std::move(connection)) {
-  RT_SQLITE(*connection_,
-            sqlite3_prepare_v3(connection_->handle, sql.data(), static_cast<int>(sql.size()),
-                               SQLITE_PREPARE_PERSISTENT, &statement_, nullptr),
-            sql);
+Statement::Statement(std::shared_ptr<SqliteConnection> connection, std::string_view sql,
+                     std::string users_place)
+    : connection_(std::move(connection)), users_place_(std::move(users_place)) {
+  const int code = sqlite3_prepare_v3(connection_->handle, sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
+  if (code != SQLITE_OK)
+    fail(connection_->path, connection_->handle, code, sql, __FILE__, __LINE__, users_place_);
   RT_CHECK(statement_ != nullptr) << "no statement in: " << sql;
 }
 Statement::~Statement() { sqlite3_finalize(statement_); }
 Statement::Statement(Statement&& other) noexcept
     : connection_(std::move(other.connection_)),
-      statement_(std::exchange(other.statement_, nullptr)) {}
+      statement_(std::exchange(other.statement_, nullptr)),
+      users_place_(std::move(other.users_place_)) {}
 
 void Statement::bind(int parameter, std::nullptr_t) {
   RT_SQLITE(*connection_, sqlite3_bind_null(statement_, parameter), sql_of(statement_));
@@ -138,7 +143,7 @@ bool Statement::next() {
   if (code != SQLITE_DONE) {
     const std::string sql = sql_of(statement_);
     try {
-      fail(connection_->path, connection_->handle, code, sql, __FILE__, __LINE__);
+      fail(connection_->path, connection_->handle, code, sql, __FILE__, __LINE__, users_place_);
     } catch (...) {
       sqlite3_reset(statement_);
       throw;
@@ -217,6 +222,10 @@ void Database::execute(const std::string& sql) {
 }
 
 Statement Database::prepare(std::string_view sql) { return Statement(connection_, sql); }
+
+Statement Database::prepare_users(std::string_view sql, const std::string& place) {
+  return Statement(connection_, sql, place);
+}
 
 std::optional<int64_t> Database::integer(std::string_view sql) {
   Statement statement = prepare(sql);

@@ -30,7 +30,9 @@ enum class ColumnType { kNull, kInteger, kReal, kText, kBlob };
 // open.
 class Statement {
  public:
-  Statement(std::shared_ptr<SqliteConnection> connection, std::string_view sql);
+  // With a `users_place` the SQL is the user's own: what is wrong with it is a UserError there.
+  Statement(std::shared_ptr<SqliteConnection> connection, std::string_view sql,
+            std::string users_place = "");
   ~Statement();
   Statement(Statement&& other) noexcept;
   Statement(const Statement&) = delete;
@@ -80,6 +82,7 @@ class Statement {
   void bind_integer(int parameter, int64_t value);
   std::shared_ptr<SqliteConnection> connection_;
   sqlite3_stmt* statement_ = nullptr;
+  std::string users_place_;
 };
 
 class Database {
@@ -95,6 +98,8 @@ class Database {
   // Statements without parameters, separated by ';'; rows are passed over.
   void execute(const std::string& sql);
   Statement prepare(std::string_view sql);
+  // One statement that holds SQL of the user's.
+  Statement prepare_users(std::string_view sql, const std::string& place);
   // First column of the first row; nullopt when there is no row or it is NULL.
   std::optional<int64_t> integer(std::string_view sql);
   std::optional<std::string> text(std::string_view sql);

@@ -75,6 +75,7 @@ void write_trainer(const fs::path& dir, Optimizer& optimizer, Reference* referen
                                  {"step", state.step},
                                  {"updates", state.updates},
                                  {"task_cursor", state.task_cursor},
+                                 {"task_rows", state.task_rows},
                                  {"time_s", state.time_s}};
   if (state.best_value) json["best_value"] = *state.best_value;
   write_file_atomic((dir / "state.json").string(), json.dump(1) + "\n");
@@ -144,6 +145,7 @@ TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimi
   state.step = number("step").get<int64_t>();
   state.updates = number("updates").get<int64_t>();
   state.task_cursor = number("task_cursor").get<uint64_t>();
+  state.task_rows = number("task_rows").get<uint64_t>();
   state.time_s = number("time_s").get<double>();
   if (json.contains("best_value")) state.best_value = number("best_value").get<double>();
   optimizer.set_updates(state.updates);

@@ -23,6 +23,7 @@ struct TrainerState {
   int64_t step = 0;          // steps done
   int64_t updates = 0;       // AdamW's t
   uint64_t task_cursor = 0;  // tasks/curriculum.h
+  uint64_t task_rows = 0;    // digest of the rows that the cursor walks, of the same
   double time_s = 0;         // training seconds so far, evaluation excluded
   // of train.best_metric, of the checkpoint that checkpoints/best points to
   std::optional<double> best_value;

@@ -5,6 +5,7 @@
 #include "tasks/draw_stream.h"
 #include "tasks/split_hash.h"
 #include "tasks/task_file.h"
+#include "tasks/task_store.h"
 
 #include <memory>
 #include <optional>
@@ -24,9 +25,10 @@ class SourceWalk {
   virtual std::optional<Task> next() = 0;  // nullopt: this source is complete
 };
 
-class FileWalk final : public SourceWalk {
+// The rows of a file or a store.
+class RowWalk final : public SourceWalk {
  public:
-  explicit FileWalk(std::vector<Task> tasks) : tasks_(std::move(tasks)) {}
+  explicit RowWalk(std::vector<Task> tasks) : tasks_(std::move(tasks)) {}
   std::optional<Task> next() override {
     if (next_ == tasks_.size()) return std::nullopt;
     return tasks_[next_++];
@@ -40,9 +42,11 @@ class FileWalk final : public SourceWalk {
 class FamilyWalk final : public SourceWalk {
  public:
   // `met` holds the problems of all sources without :repeat and outlives the walk.
-  FamilyWalk(const FamilySource& source, const std::string& place, Uids& met)
+  FamilyWalk(const FamilySource& source, const std::string& place, const std::string& system_prompt,
+             Uids& met)
       : source_(source),
         place_(place),
+        system_prompt_(system_prompt),
         family_(find_family(source.family, place).get()),
         family_hash_(crc32(source.family)),
         met_(met) {
@@ -58,16 +62,17 @@ class FamilyWalk final : public SourceWalk {
       if (task) {
         ++turn_;
         ++produced_;
+        apply_system_prompt(system_prompt_, *task);
         return task;
       }
       levels_.erase(levels_.begin() + static_cast<std::ptrdiff_t>(turn_));
     }
+    const std::string fewer =
+        produced_ == 0 ? "remove it" : "ask for " + std::to_string(produced_) + " or fewer";
     throw UserError(place_,
                     "'" + source_.text + "' asks for " + std::to_string(source_.count) +
                         " distinct prompts and there are " + std::to_string(produced_),
-                    produced_ == 0
-                        ? "remove it, or add :repeat"
-                        : "ask for " + std::to_string(produced_) + " or fewer, or add :repeat");
+                    source_.repeat_fix.empty() ? fewer : fewer + ", or " + source_.repeat_fix);
   }
 
  private:
@@ -92,6 +97,7 @@ class FamilyWalk final : public SourceWalk {
 
   const FamilySource& source_;
   const std::string& place_;
+  const std::string& system_prompt_;
   const Family& family_;
   const uint32_t family_hash_;
   Uids& met_;
@@ -107,11 +113,14 @@ std::vector<Task> evaluation_tasks(const TaskSpec& spec, const TaskOptions& opti
   std::vector<std::unique_ptr<SourceWalk>> walks;
   for (const TaskSource& source : spec.sources) {
     if (const auto* file = std::get_if<FileSource>(&source))
-      walks.push_back(std::make_unique<FileWalk>(
+      walks.push_back(std::make_unique<RowWalk>(
           read_task_file(file->path, spec.place, options, Split::kHeldOut)));
+    else if (const auto* store = std::get_if<StoreSource>(&source))
+      walks.push_back(std::make_unique<RowWalk>(
+          read_task_store(store->path, store->where, spec.place, options, Split::kHeldOut)));
     else
-      walks.push_back(
-          std::make_unique<FamilyWalk>(std::get<FamilySource>(source), spec.place, met));
+      walks.push_back(std::make_unique<FamilyWalk>(std::get<FamilySource>(source), spec.place,
+                                                   options.system_prompt, met));
   }
   std::vector<Task> tasks;
   while (!walks.empty()) {
@@ -121,7 +130,6 @@ std::vector<Task> evaluation_tasks(const TaskSpec& spec, const TaskOptions& opti
         walks.erase(walks.begin() + static_cast<std::ptrdiff_t>(i));
         continue;
       }
-      if (!task->family.empty()) apply_system_prompt(options.system_prompt, *task);
       tasks.push_back(std::move(*task));
       ++i;
     }

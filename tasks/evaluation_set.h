@@ -9,7 +9,8 @@
 namespace retort {
 
 // The joined sources take turns, and within a source its levels; a source that has reached its
-// count, or a file that has ended, leaves the turn. A function of SPEC, options and the files read.
+// count, or a file or store that has ended, leaves the turn. A function of SPEC, options and what
+// is read.
 //
 // Problems are distinct over all sources without :repeat; one that was met before is drawn again. A
 // level is exhausted, and leaves its source's turn, when 64 × (1 + d) draws in a row were all met

@@ -12,6 +12,8 @@ namespace {
 
 constexpr uint64_t kMaxCount = 1'000'000;
 constexpr std::string_view kTraces = "traces";
+constexpr std::string_view kStoreEnding = ".db";
+constexpr std::string_view kStoreWhere = ".db:";
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> parts;
@@ -40,15 +42,47 @@ std::string example_levels(const FamilyRow& family) {
 
 bool is_family(std::string_view name) { return family_or_null(name) != nullptr; }
 
-// A path, unless the text before the first ':' is a family's name. A store is named in the message.
-std::optional<FileSource> file_source(const std::string& part, const std::string& place) {
+// "store.db" or "store.db:where", unless the text before the first ':' is a family's name.
+std::optional<StoreSource> store_source(const std::string& part) {
   if (is_family(part.substr(0, part.find(':')))) return std::nullopt;
-  if (part.ends_with(".db") || part.find(".db:") != std::string::npos)
-    throw UserError(place,
-                    in_quotes(part) + " is a database; task sets are families and JSON Lines files",
-                    "give one of these");
+  const size_t where = part.find(kStoreWhere);
+  if (where != std::string::npos)
+    return StoreSource{part.substr(0, where + kStoreWhere.size() - 1),
+                       part.substr(where + kStoreWhere.size())};
+  if (part.ends_with(kStoreEnding)) return StoreSource{part, ""};
+  return std::nullopt;
+}
+
+// A path, unless the text before the first ':' is a family's name.
+std::optional<FileSource> file_source(const std::string& part) {
+  if (is_family(part.substr(0, part.find(':')))) return std::nullopt;
   if (part.find_first_of("./") == std::string::npos) return std::nullopt;
   return FileSource{part};
+}
+
+// The SPECs between the commas; in a store's condition those in brackets and quotes do not count.
+std::vector<std::string> split_sources(std::string_view text) {
+  std::vector<std::string> parts(1);
+  int depth = 0;
+  char quote = '\0';
+  for (const char c : text) {
+    std::string& part = parts.back();
+    if (c == ',' && depth <= 0 && quote == '\0') {
+      parts.emplace_back();
+      depth = 0;
+      continue;
+    }
+    if (part.find(kStoreWhere) != std::string::npos) {
+      if (quote != '\0')
+        quote = c == quote ? '\0' : quote;
+      else if (c == '\'' || c == '"' || c == '`')
+        quote = c;
+      else
+        depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    }
+    part += c;
+  }
+  return parts;
 }
 
 // The levels of "family:levels:…" in `fields`; the family is known to exist.
@@ -143,13 +177,17 @@ template <class ReadFamily>
 TaskSpec parse(std::string_view text, const std::string& place, bool files,
                ReadFamily read_family) {
   if (text.empty())
-    throw UserError(place, "names no task set", "give a family with levels, or a JSON Lines file");
+    throw UserError(place, "names no task set",
+                    "give a family with levels, a task store or a JSON Lines file");
   TaskSpec spec{place, {}};
-  for (const std::string& part : split(text, ',')) {
+  for (const std::string& part : split_sources(text)) {
     if (part.empty())
       throw UserError(place, "an empty part in " + in_quotes(text), "remove the comma");
-    std::optional<FileSource> file = files ? file_source(part, place) : std::nullopt;
-    if (file)
+    std::optional<StoreSource> store = files ? store_source(part) : std::nullopt;
+    std::optional<FileSource> file = files ? file_source(part) : std::nullopt;
+    if (store)
+      spec.sources.emplace_back(std::move(*store));
+    else if (file)
       spec.sources.emplace_back(std::move(*file));
     else
       spec.sources.emplace_back(read_family(part, place));

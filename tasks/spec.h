@@ -1,9 +1,12 @@
 #pragma once
 // SPEC: which tasks to take, as a user writes it in tasks.train, tasks.eval and --tasks.
 //
-//   evaluation  family:level[-level]:count:seed[:train][:repeat]   a finite set, held-out side
-//   unless :train training    family:level[-level]:train                         drawn without end
-//   both        path of a JSON Lines file                          recognised by a '.' or '/' in it
+//   evaluation  family:level[-level]:count:seed[:train][:repeat]
+//               a finite set, of the held-out side unless :train
+//   training    family:level[-level]:train   drawn without end
+//   both        store.db[:where]             a task store; `where` is a condition in SQL over the
+//                                            columns of current_task (docs/tasks_db.md)
+//               path of a JSON Lines file    recognised by a '.' or '/' in it
 //
 // Several joined by commas take turns.
 #include "base/record/task.h"
@@ -33,6 +36,8 @@ struct FamilySource {
   uint64_t count = 0;   // tasks of an evaluation set; 0 in training: without end
   uint32_t seed = 0;    // of an evaluation set; 0 in training, which is keyed by run.seed
   bool repeat = false;  // an evaluation set may hold a prompt more than once
+  // what else helps when there are too few distinct prompts; "" for nothing
+  std::string repeat_fix = "add :repeat";
   bool operator==(const FamilySource&) const = default;
 };
 
@@ -41,7 +46,13 @@ struct FileSource {
   bool operator==(const FileSource&) const = default;
 };
 
-using TaskSource = std::variant<FamilySource, FileSource>;
+struct StoreSource {
+  std::string path;
+  std::string where;  // "": every task
+  bool operator==(const StoreSource&) const = default;
+};
+
+using TaskSource = std::variant<FamilySource, FileSource, StoreSource>;
 
 // Example: {"[tasks.train]", {FamilySource{"chain_sum:1-6:train", …}, FileSource{"rows.jsonl"}}}.
 struct TaskSpec {
@@ -49,7 +60,7 @@ struct TaskSpec {
   std::vector<TaskSource> sources;  // at least one
 };
 
-// All throw UserError at `place`; none reads a file.
+// All throw UserError at `place`; none reads a file or a store.
 TaskSpec parse_evaluation_spec(std::string_view text, const std::string& place);
 TaskSpec parse_training_spec(std::string_view text, const std::string& place);
 

@@ -1,5 +1,5 @@
 #pragma once
-// Tasks from a JSON Lines file: one object a line, with a prompt and a gold answer.
+// Tasks from a JSON Lines file: one object a line, in TRL's or verl's shape (tasks/task_row.h).
 //   {"prompt": "What is 2 + 2?", "answer": "4"}
 //   {"prompt": [{"role": "user", "content": "What is 2 + 2?"}], "answer": 4}
 #include "base/record/task.h"
@@ -11,7 +11,7 @@
 namespace retort {
 
 // All rows in the order of the file, the system prompt applied; further keys and blank lines are
-// skipped. `side` is what the tasks are marked with: a file has no split of its own.
+// skipped. `side` is what the tasks are marked with, those of a family apart, which know their own.
 // UserError at `place` when the file cannot be read or has no row, at FILE:LINE when a row is no
 // task.
 std::vector<Task> read_task_file(const std::string& path, const std::string& place,

@@ -4,7 +4,7 @@
 #include "base/sqlite.h"
 #include "learner/run_schema.h"
 #include "learner/run_store.h"
-#include "tests/source_tree.h"
+#include "tests/database_page.h"
 #include "tests/synthetic_run.h"
 #include "tests/temporary_folder.h"
 
@@ -21,60 +21,6 @@ using namespace tests;
 
 std::string page() { return retort::read_file("docs/run_db.md"); }
 
-std::vector<std::string> back_quoted(std::string_view text) {
-  std::vector<std::string> names;
-  for (size_t open = text.find('`'); open != std::string_view::npos; open = text.find('`')) {
-    const size_t close = text.find('`', open + 1);
-    names.emplace_back(text.substr(open + 1, close - open - 1));
-    text.remove_prefix(close + 1);
-  }
-  return names;
-}
-
-std::string cell_of(std::string_view line, int index) {
-  for (; index >= 0 && line.find('|') != std::string_view::npos; --index)
-    line.remove_prefix(line.find('|') + 1);
-  const std::string_view cell = line.substr(0, line.find('|'));
-  const size_t from = cell.find_first_not_of(' ');
-  if (from == std::string_view::npos) return "";
-  return std::string(cell.substr(from, cell.find_last_not_of(' ') - from + 1));
-}
-
-// "name TYPE" of each documented column, by table or view. Views have no column of types.
-std::map<std::string, std::vector<std::string>> documented_columns() {
-  std::map<std::string, std::vector<std::string>> columns;
-  std::string table;
-  bool typed = false;
-  for (const std::string& line : split_lines(page())) {
-    if (line.starts_with("### ")) table = line.starts_with("### `") ? back_quoted(line)[0] : "";
-    if (line.starts_with("| column")) typed = line.find("| type") != std::string::npos;
-    if (table.empty() || !line.starts_with("| `")) continue;
-    for (const std::string& name : back_quoted(cell_of(line, 0)))
-      columns[table].push_back(name + (typed ? " " + cell_of(line, 1) : ""));
-  }
-  return columns;
-}
-
-struct Query {
-  std::string title, sql;
-  std::vector<std::string> columns;
-};
-std::vector<Query> documented_queries() {
-  std::vector<Query> queries;
-  bool in_sql = false;
-  const std::string text = page();
-  for (const std::string& line : split_lines(text.substr(text.find("## Example queries")))) {
-    if (line.starts_with("### ")) queries.push_back({line.substr(4), "", {}});
-    if (line.starts_with("```")) {
-      in_sql = line == "```sql";
-      continue;
-    }
-    if (in_sql) queries.back().sql += line + "\n";
-    if (line.starts_with("Columns: ")) queries.back().columns = back_quoted(line);
-  }
-  return queries;
-}
-
 class RunDbPage : public testing::Test {
  protected:
   RunDbPage() {
@@ -90,42 +36,21 @@ class RunDbPage : public testing::Test {
 
 TEST_F(RunDbPage, ExplainsEveryColumnOfEveryTable) {
   Database database = open();
-  std::map<std::string, std::vector<std::string>> made;
-  Statement column = database.prepare(
-      "SELECT m.name, c.name || iif(m.type = 'table', ' ' || c.type, '') FROM sqlite_schema m JOIN "
-      "pragma_table_info(m.name) c WHERE m.type IN ('table', 'view') ORDER BY m.name, c.cid");
-  while (column.next()) made[column.text(0)].push_back(column.text(1));
+  const DatabaseColumns made = made_columns(database);
   EXPECT_EQ(made.size(), 14U);
-  EXPECT_EQ(documented_columns(), made);
+  EXPECT_EQ(documented_columns(page()), made);
   EXPECT_NE(page().find("Schema " + std::to_string(kRunSchemaNumber) + " "), std::string::npos);
 }
 
 TEST_F(RunDbPage, EveryTableIsStrict) {
-  EXPECT_EQ(
-      open().integer("SELECT count(*) FROM pragma_table_list WHERE schema = 'main' AND type = "
-                     "'table' AND NOT strict AND name NOT LIKE 'sqlite_%'"),
-      0);
+  Database database = open();
+  EXPECT_EQ(lax_tables(database), 0);
 }
 
 TEST_F(RunDbPage, EveryQueryReturnsRowsWithTheColumnsItNames) {
   Database database = open();
-  const std::vector<Query> queries = documented_queries();
-  EXPECT_GE(queries.size(), 10U);
-  for (const Query& query : queries) {
-    SCOPED_TRACE(query.title);
-    Statement statement = database.prepare(query.sql);
-    std::vector<std::string> columns;
-    for (int i = 0; i < statement.columns(); ++i) columns.push_back(statement.column_name(i));
-    EXPECT_FALSE(query.columns.empty());
-    EXPECT_EQ(columns, query.columns);
-    int rows = 0;
-    std::vector<int> values(columns.size(), 0);
-    for (; statement.next(); ++rows)
-      for (size_t i = 0; i < values.size(); ++i)
-        values[i] += statement.is_null(static_cast<int>(i)) ? 0 : 1;
-    EXPECT_GT(rows, 0);
-    for (size_t i = 0; i < values.size(); ++i) EXPECT_GT(values[i], 0) << columns[i] << " is empty";
-  }
+  EXPECT_GE(documented_queries(page()).size(), 10U);
+  expect_queries_return_rows(database, page());
 }
 
 // What the queries say of the made-up run, worked out from its records.
@@ -134,7 +59,7 @@ TEST_F(RunDbPage, TheQueriesAreRight) {
   SyntheticRun run;
   run.steps = 12;
   std::map<std::string, std::string> sql;
-  for (const Query& query : documented_queries()) sql[query.title] = query.sql;
+  for (const DocumentedQuery& query : documented_queries(page())) sql[query.title] = query.sql;
 
   Statement variance = database.prepare(sql.at("Tasks without variance"));
   Statement entropy = database.prepare(sql.at("Entropy by step"));

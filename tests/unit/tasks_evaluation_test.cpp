@@ -95,6 +95,19 @@ TEST(Spec, TrainingAndTraceForms) {
   EXPECT_EQ(std::get<FamilySource>(traces.sources[1]).side, Split::kTrain);
 }
 
+TEST(Spec, StoresAndTheirConditions) {
+  const std::string text =
+      "a.db,b/c.db:level IN (1, 2) AND source = 'x, (y',chain_sum:1:2:1,o'brien.jsonl,d.db:";
+  const TaskSpec spec = parse_evaluation_spec(text, "--tasks");
+  ASSERT_EQ(spec.sources.size(), 5u);
+  EXPECT_EQ(std::get<StoreSource>(spec.sources[0]), (StoreSource{"a.db", ""}));
+  EXPECT_EQ(std::get<StoreSource>(spec.sources[1]),
+            (StoreSource{"b/c.db", "level IN (1, 2) AND source = 'x, (y'"}));
+  EXPECT_EQ(std::get<FamilySource>(spec.sources[2]).family, "chain_sum");
+  EXPECT_EQ(std::get<FileSource>(spec.sources[3]).path, "o'brien.jsonl");
+  EXPECT_EQ(std::get<StoreSource>(spec.sources[4]), (StoreSource{"d.db", ""}));
+}
+
 TEST(EvaluationSet, LevelsAndSourcesTakeTurns) {
   const std::vector<Task> tasks = evaluation("chain_sum:4-6:7:1,countdown:2-3:4:1");
   std::vector<std::string> turns;
@@ -231,7 +244,7 @@ TEST(TaskFile, ErrorsNameFileAndLine) {
   EXPECT_EQ(error("{\"promt\": \"a\", \"answer\": 1}"),
             "FILE:2: no key 'prompt' (did you mean promt?); add it, or name the row's own key with "
             "tasks.prompt_key");
-  EXPECT_EQ(error("{\"prompt\": \"a\", \"solution\": 1}"),
+  EXPECT_EQ(error("{\"prompt\": \"a\", \"result\": 1}"),
             "FILE:2: no key 'answer'; add it, or name the row's own key with tasks.answer_key");
   EXPECT_EQ(
       error("{\"prompt\": \"a\", \"answer\": null}"),

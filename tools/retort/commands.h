@@ -16,6 +16,7 @@ int run_eval(const CommandArguments& arguments);
 int run_logits(const CommandArguments& arguments);
 int run_tokenize(const CommandArguments& arguments);
 int run_score(const CommandArguments& arguments);
+int run_tasks(const CommandArguments& arguments);
 int run_convert(const CommandArguments& arguments);
 int run_inspect(const CommandArguments& arguments);
 int run_compare(const CommandArguments& arguments);

@@ -65,7 +65,8 @@ int run_eval(const CommandArguments& arguments) {
   parser.option("--model", model_path, "Hugging Face directory, checkpoint or run", true);
   parser.option(
       "--tasks", spec,
-      "FAMILY:LEVELS:COUNT:SEED[:train][:repeat] or a JSON Lines file; several joined by commas",
+      "FAMILY:LEVELS:COUNT:SEED[:train][:repeat], a store tasks.db[:where] or a JSON Lines file; "
+      "several joined by commas",
       true);
   parser.option("--samples", settings.samples, "completions of each task");
   parser.option("--temperature", settings.temperature, "0 is greedy");

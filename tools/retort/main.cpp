@@ -28,6 +28,7 @@ constexpr Command kCommands[] = {
     {"logits", "fp32 logits of given tokens", run_logits},
     {"tokenize", "ids of text or chats, and back", run_tokenize},
     {"score", "verdicts of rewards for completions", run_score},
+    {"tasks", "the SQLite task store: import, list, show, export, make", run_tasks},
     {"convert", "GGUF or Hugging Face in, Hugging Face out", run_convert},
     {"inspect", "what a model is: sizes, types, tokenizer, template", run_inspect},
     {"compare", "what differs between two runs, or two models", run_compare},

@@ -23,9 +23,9 @@ RETORT_CONFIG_STRUCT(ModelSection, RETORT_MODEL_FIELDS)
 
 #define RETORT_TASKS_FIELDS(X)                                                                    \
   X(std::string, train, "", any(), "",                                                            \
-    "FAMILY:LEVELS:train, or a JSON Lines file; several joined by commas")                        \
+    "FAMILY:LEVELS:train, a store tasks.db[:where] or a JSON Lines file; joined by commas")       \
   X(std::string, eval, "", any(), "",                                                             \
-    "FAMILY:LEVELS:COUNT:SEED, or a JSON Lines file; empty: no evaluation")                       \
+    "FAMILY:LEVELS:COUNT:SEED, a store tasks.db[:where] or a JSON Lines file; empty: none")       \
   X(std::string, prompt_key, "prompt", any(), "", "key of the prompt in the rows of a file")      \
   X(std::string, answer_key, "answer", any(), "", "key of the gold answer in the rows of a file") \
   X(std::string, system_prompt, "", any(), "", "system message put before the prompts of a file") \

@@ -78,6 +78,11 @@ RunRecord RunRecord::resume(const std::string& run_dir, TrainParts& parts) {
   if (!steps.empty()) {
     state = load_trainer_state(checkpoint_dir(run_dir, steps.back()), *parts.optimizer,
                                refreshed_reference(parts));
+    if (state.task_rows != parts.curriculum->rows_digest())
+      throw UserError("[tasks.train]",
+                      "the rows of '" + parts.config.tasks.train +
+                          "' are not those that the run was trained on so far",
+                      "put the file or store back as it was, or start a new run");
     parts.curriculum->seek(state.task_cursor);
     parts.version = make_version(parts.model.policy->weights(), static_cast<uint32_t>(state.step));
   }
@@ -122,6 +127,7 @@ void RunRecord::save(int64_t step, double time_s, const MetricRow& row, TrainPar
   state_.step = step;
   state_.updates = parts.optimizer->updates();
   state_.task_cursor = parts.curriculum->cursor();
+  state_.task_rows = parts.curriculum->rows_digest();
   state_.time_s = time_s;
   const std::optional<double> value = best_value(row, parts);
   const bool best = value && (!state_.best_value || *value > *state_.best_value);
