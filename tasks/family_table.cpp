@@ -1,9 +1,13 @@
 // The table of families: name, help, split, levels, the one object.
 #include "base/registry.h"
 #include "tasks/family.h"
-#include "tasks/family/families.h"
 
 namespace retort {
+
+const Family& chain_sum_family();
+const Family& countdown_family();
+const Family& arithmetic_family();
+
 namespace {
 
 constexpr FamilyRow kFamilies[] = {

@@ -45,15 +45,22 @@ sys.exit(0 if ok else 1)" 2>/dev/null
 }
 
 # What the set-up depends on, as one line: the lists, these scripts, where LibTorch comes from.
-set_up_stamp() {
-  local kind=cpu
+torch_kind() {
   if user_torch >/dev/null; then
-    kind="user $(user_torch)"
+    echo "user $(user_torch)"
   elif has_driver; then
-    kind=gpu
+    echo gpu
+  else
+    echo cpu
   fi
-  echo "$(cat "$root"/tools/{packages.txt,wheels.txt,setup.sh,setup_steps.sh} | cksum) $kind"
 }
+
+set_up_stamp() {
+  echo "$(cat "$root"/tools/{packages.txt,wheels.txt,setup.sh,setup_steps.sh} | cksum) $(torch_kind)"
+}
+
+# What .retort/env was made from: as long as it stays, a new Debian package fetches no wheel again.
+wheels_stamp() { echo "$(cksum <"$root/tools/wheels.txt") $(torch_kind)"; }
 
 is_ready() {
   [ -f "$root/.retort/stamp" ] && [ "$(cat "$root/.retort/stamp")" = "$1" ] && [ -d "$root/.retort/env" ]
@@ -161,6 +168,9 @@ has_wheel() { compgen -G "$2/$1-*.whl" >/dev/null; }
 install_wheels() {
   local mode=$1 folder=$2 env="$root/.retort/env.new" torch=wheels source=()
   [ "$mode" != packages ] || source=(--no-index --find-links "$folder")
+  if [ -f "$root/.retort/env/stamp" ] && [ "$(cat "$root/.retort/env/stamp")" = "$(wheels_stamp)" ]; then
+    return
+  fi
   rm -rf "$env"
   mkdir -p "$env/bin" "$env/site-packages"
 
@@ -211,6 +221,7 @@ install_wheels() {
       ln -s "../site-packages/cmake/data/bin/$program" "$env/bin/$program"
   done
   [ ! -e "$env/site-packages/bin/ninja" ] || ln -s ../site-packages/bin/ninja "$env/bin/ninja"
+  wheels_stamp >"$env/stamp"
   rm -rf "$root/.retort/env.old"
   [ ! -e "$root/.retort/env" ] || mv "$root/.retort/env" "$root/.retort/env.old"
   mv "$env" "$root/.retort/env"

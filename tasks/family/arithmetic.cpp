@@ -2,7 +2,6 @@
 // after "Answer:". Five shapes, terms × digits: 2×1, 2×2, 3×1, 3×2, 4×1. Results may be negative.
 #include "base/check.h"
 #include "tasks/family.h"
-#include "tasks/family/families.h"
 #include "tasks/family/gold.h"
 #include "tasks/family/running_total.h"
 #include "tasks/family/tagged_answer.h"

@@ -1,6 +1,5 @@
 // chain_sum: "3+20-16=" -> 7. The work is the running totals, "3+20=23-16=7".
 #include "tasks/family.h"
-#include "tasks/family/families.h"
 #include "tasks/family/gold.h"
 #include "tasks/family/running_total.h"
 #include "tasks/family/tagged_answer.h"

@@ -2,7 +2,6 @@
 // tries sums and differences in a fixed order until one hits: "7+12=19+1=20".
 #include "base/check.h"
 #include "tasks/family.h"
-#include "tasks/family/families.h"
 #include "tasks/family/gold.h"
 #include "tasks/family/running_total.h"
 #include "tasks/family/tagged_answer.h"

@@ -1,10 +1,12 @@
 // The row-wise commands, each against another one or against itself laid out differently.
+#include "tests/cases/case_runner.h"
 #include "tests/e2e/program.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
+#include <set>
 #include <sstream>
 
 namespace retort {
@@ -25,13 +27,41 @@ std::vector<nlohmann::json> rows_of(const std::string& text) {
 
 const std::string kModel = " --model configs/tiny_base ";
 
+// The names that the usage lists.
+std::vector<std::string> commands_of(const std::string& usage) {
+  std::vector<std::string> names;
+  std::istringstream lines(usage.substr(usage.find("commands:\n") + 10));
+  for (std::string line; std::getline(lines, line) && line.starts_with("  ");)
+    names.push_back(line.substr(2, line.find(' ', 2) - 2));
+  return names;
+}
+
+// tests/cases/commands.case: what is typed, and what comes out. Every subcommand has a case.
+TEST(Commands, Cases) {
+  const TemporaryFolder folder;
+  std::set<std::string> names;
+  tests::run_cases("commands.case", [&](const tests::TextCase& one) {
+    std::string typed = one.require("run");
+    names.insert(typed.substr(0, typed.find(' ')));
+    write_text(folder.path("in"), one.get("in", ""));
+    for (size_t at = typed.find("TMP"); at != std::string::npos; at = typed.find("TMP"))
+      typed.replace(at, 3, folder.path());
+    const ProgramResult result = run_retort(typed + " < '" + folder.path("in") + "'");
+    EXPECT_EQ(result.code, std::stoi(one.get("code", "0"))) << result.err;
+    for (const auto& [key, text] : {std::pair("out", result.out), std::pair("err", result.err)})
+      if (const auto expected = one.find(key)) {
+        EXPECT_NE(text.find(*expected), std::string::npos) << text;
+      }
+  });
+  for (const std::string& name : commands_of(run_retort("").out))
+    EXPECT_TRUE(names.contains(name)) << name << " has no case";
+}
+
 TEST(Commands, HelpVersionAndUsage) {
   const ProgramResult usage = run_retort("");
   EXPECT_EQ(usage.code, 0);
-  for (const char* command : {"train", "sft", "generate", "chat", "eval", "logits", "tokenize",
-                              "convert", "inspect", "compare"}) {
-    EXPECT_NE(usage.out.find(command), std::string::npos) << command;
-    const ProgramResult help = run_retort(std::string(command) + " --help");
+  for (const std::string& command : commands_of(usage.out)) {
+    const ProgramResult help = run_retort(command + " --help");
     EXPECT_EQ(help.code, 0);
     EXPECT_NE(help.out.find("Example:"), std::string::npos) << command;
   }

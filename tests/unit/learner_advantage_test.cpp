@@ -1,12 +1,14 @@
-// Oracles: GRPO's worked example (R1 2501.12948), Dr. GRPO and V3.2 (2512.02556), leave-one-out and
-// global normalisation by hand for group rewards [1, 0, 0, 0].
+// Oracles: tests/cases/advantage.case (worked out by hand), and properties of every row.
 #include "base/error.h"
 #include "learner/advantage/advantage.h"
 #include "learner/advantage/statistics.h"
+#include "tests/cases/case_runner.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
+#include <sstream>
 
 namespace retort {
 namespace {
@@ -23,33 +25,34 @@ void expect_near(const std::vector<double>& values, const std::vector<double>& e
   for (size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(values[i], expected[i], 1e-7);
 }
 
-TEST(Advantage, GrpoWithTheStandardDeviationOfThePopulation) {
-  expect_near(of_group("grpo", kOneRight, {0, 0.0}),
-              {1.7320508, -0.5773503, -0.5773503, -0.5773503});
+// "1 0, 1 1": two groups.
+GroupRewards groups_of(const std::string& text) {
+  GroupRewards groups(1);
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    const bool last = word.ends_with(',');
+    groups.back().push_back(std::stod(word));
+    if (last) groups.emplace_back();
+  }
+  return groups;
 }
 
-TEST(Advantage, GrpoWithTheStandardDeviationOfTheSample) {
-  expect_near(of_group("grpo", kOneRight, {1, 0.0}), {1.5, -0.5, -0.5, -0.5});
-}
-
-TEST(Advantage, DrGrpoOnlyCentres) {
-  expect_near(of_group("dr_grpo", kOneRight, {1, 1e-6}), {0.75, -0.25, -0.25, -0.25});
-}
-
-TEST(Advantage, RlooTakesTheOthersMean) {
-  expect_near(of_group("rloo", kOneRight, {1, 1e-6}), {1.0, -1.0 / 3, -1.0 / 3, -1.0 / 3});
-  const std::vector<double> rewards{0.3, 0.9, 0.1};
-  expect_near(of_group("rloo", rewards, {}), {0.3 - 0.5, 0.9 - 0.2, 0.1 - 0.6});
-}
-
-TEST(Advantage, ReinforcePpNormalisesOverTheStep) {
-  // mean 3/8, population std sqrt(15)/8
-  const GroupRewards advantages =
-      find_advantage("reinforce_pp")({{1, 0, 0, 0}, {1, 1, 0, 0}}, {0, 0.0});
-  ASSERT_EQ(advantages.size(), 2u);
-  const double up = 5 / std::sqrt(15.0), down = -3 / std::sqrt(15.0);
-  expect_near(advantages[0], {up, down, down, down});
-  expect_near(advantages[1], {up, up, down, down});
+// Every row of the table has a case.
+TEST(Advantage, Cases) {
+  std::set<std::string> names;
+  tests::run_cases("advantage.case", [&](const tests::TextCase& one) {
+    const std::string name = one.require("advantage");
+    names.insert(name);
+    const AdvantageSettings settings{std::stoll(one.get("ddof", "1")),
+                                     std::stod(one.get("eps", "0"))};
+    const GroupRewards advantages =
+        find_advantage(name)(groups_of(one.require("rewards")), settings);
+    const GroupRewards expected = groups_of(one.require("advantages"));
+    ASSERT_EQ(advantages.size(), expected.size());
+    for (size_t g = 0; g < expected.size(); ++g) expect_near(advantages[g], expected[g]);
+  });
+  for (const AdvantageRow& row : advantage_rows())
+    EXPECT_TRUE(names.contains(std::string(row.name))) << row.name << " has no case";
 }
 
 TEST(Advantage, ReinforcePpLearnsFromAFlatGroupBesideOthers) {

@@ -1,7 +1,6 @@
 // Families: generators against an enumeration of all problems, traces and splits against examples
 // and a fixture made in Python.
 #include "tasks/family.h"
-#include "tasks/family/families.h"
 #include "tasks/split_hash.h"
 #include "tasks/task_uid.h"
 
@@ -12,6 +11,12 @@
 #include <fstream>
 #include <map>
 #include <set>
+
+namespace retort {
+const Family& chain_sum_family();
+const Family& countdown_family();
+const Family& arithmetic_family();
+}  // namespace retort
 
 namespace retort::tests {
 namespace {

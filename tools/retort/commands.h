@@ -1,24 +1,31 @@
 #pragma once
-// The subcommands: one function each, listed in the table of main.cpp. A function gets the
-// arguments behind its name and returns the exit code; failures are thrown (base/error.h).
+// The table of subcommands: NAME and one line of help; run_NAME is in tools/retort/NAME.cpp. It
+// gets the arguments behind the name and returns the exit code; failures are thrown (base/error.h).
 #include <string>
 #include <vector>
+
+// clang-format off
+#define RETORT_COMMANDS(X) \
+  X(train, "GRPO, from start to finish") \
+  X(sft, "supervised fine-tuning; also makes the tiny base") \
+  X(generate, "completions with log-probabilities") \
+  X(chat, "talk to a model in its own template, token by token") \
+  X(eval, "accuracy with confidence intervals, by family and level") \
+  X(logits, "fp32 logits of given tokens") \
+  X(tokenize, "ids of text or chats, and back") \
+  X(score, "verdicts of rewards for completions") \
+  X(tasks, "the SQLite task store: import, list, show, export, make") \
+  X(convert, "GGUF or Hugging Face in, Hugging Face out") \
+  X(inspect, "what a model is: sizes, types, tokenizer, template") \
+  X(compare, "what differs between two runs, or two models")
+// clang-format on
 
 namespace retort {
 
 using CommandArguments = std::vector<std::string>;
 
-int run_train(const CommandArguments& arguments);
-int run_sft(const CommandArguments& arguments);
-int run_generate(const CommandArguments& arguments);
-int run_chat(const CommandArguments& arguments);
-int run_eval(const CommandArguments& arguments);
-int run_logits(const CommandArguments& arguments);
-int run_tokenize(const CommandArguments& arguments);
-int run_score(const CommandArguments& arguments);
-int run_tasks(const CommandArguments& arguments);
-int run_convert(const CommandArguments& arguments);
-int run_inspect(const CommandArguments& arguments);
-int run_compare(const CommandArguments& arguments);
+#define RETORT_DECLARE_COMMAND(name, help) int run_##name(const CommandArguments& arguments);
+RETORT_COMMANDS(RETORT_DECLARE_COMMAND)
+#undef RETORT_DECLARE_COMMAND
 
 }  // namespace retort

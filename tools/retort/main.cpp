@@ -1,5 +1,4 @@
-// retort: the one program. The table below is the list of subcommands; each has a file of its own
-// here.
+// retort: the one program. Its subcommands are the table of commands.h, a file each.
 #include "base/error.h"
 #include "base/log.h"
 #include "base/registry.h"
@@ -19,20 +18,9 @@ namespace {
 
 using Command = RegistryRow<int (*)(const CommandArguments&)>;
 
-constexpr Command kCommands[] = {
-    {"train", "GRPO, from start to finish", run_train},
-    {"sft", "supervised fine-tuning; also makes the tiny base", run_sft},
-    {"generate", "completions with log-probabilities", run_generate},
-    {"chat", "talk to a model in its own template, token by token", run_chat},
-    {"eval", "accuracy with confidence intervals, by family and level", run_eval},
-    {"logits", "fp32 logits of given tokens", run_logits},
-    {"tokenize", "ids of text or chats, and back", run_tokenize},
-    {"score", "verdicts of rewards for completions", run_score},
-    {"tasks", "the SQLite task store: import, list, show, export, make", run_tasks},
-    {"convert", "GGUF or Hugging Face in, Hugging Face out", run_convert},
-    {"inspect", "what a model is: sizes, types, tokenizer, template", run_inspect},
-    {"compare", "what differs between two runs, or two models", run_compare},
-};
+#define RETORT_COMMAND_ROW(name, help) {#name, help, run_##name},
+constexpr Command kCommands[] = {RETORT_COMMANDS(RETORT_COMMAND_ROW)};
+#undef RETORT_COMMAND_ROW
 
 void print_usage() {
   fmt::print(
