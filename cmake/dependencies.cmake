@@ -15,7 +15,10 @@ function(retort_dependency name)
   string(TOUPPER "RETORT_${name}" prefix)
   add_library(retort_dep_${name} INTERFACE)
   # A LibTorch on the prefix path carries copies of some headers; the packages' own are meant.
-  find_path(${prefix}_INCLUDE "${arg_HEADER}" PATHS "${RETORT_SYSROOT}/usr/include" /usr/include NO_DEFAULT_PATH)
+  find_path(${prefix}_INCLUDE "${arg_HEADER}"
+            PATHS "${RETORT_SYSROOT}/usr/include" "${RETORT_SYSROOT}/usr/include/x86_64-linux-gnu"
+                  /usr/include
+            NO_DEFAULT_PATH)
   find_path(${prefix}_INCLUDE "${arg_HEADER}")
   mark_as_advanced(${prefix}_INCLUDE)
   if(NOT ${prefix}_INCLUDE)
@@ -46,7 +49,9 @@ retort_dependency(xxhash PACKAGE libxxhash-dev HEADER xxhash.h LIBRARIES xxhash)
 retort_dependency(pcre2 PACKAGE libpcre2-dev HEADER pcre2.h LIBRARIES pcre2-8
                   DEFINITIONS PCRE2_CODE_UNIT_WIDTH=8)
 retort_dependency(utf8proc PACKAGE libutf8proc-dev HEADER utf8proc.h LIBRARIES utf8proc)
-retort_dependency(gmp PACKAGE libgmp-dev HEADER gmpxx.h LIBRARIES gmpxx gmp)
+retort_dependency(gmp_c PACKAGE libgmp-dev HEADER gmp.h LIBRARIES gmp)
+retort_dependency(gmp PACKAGE libgmp-dev HEADER gmpxx.h LIBRARIES gmpxx)
+target_link_libraries(retort_dep_gmp INTERFACE retort_dep_gmp_c)
 retort_dependency(sqlite3 PACKAGE libsqlite3-dev HEADER sqlite3.h LIBRARIES sqlite3)
 retort_dependency(gtest PACKAGE libgtest-dev HEADER gtest/gtest.h LIBRARIES gtest gtest_main)
 target_link_libraries(retort_dep_gtest INTERFACE Threads::Threads)

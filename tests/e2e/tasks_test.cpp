@@ -176,7 +176,7 @@ TEST_F(Tasks, RowsOfTrlAndVerlComeBackAsTheyCame) {
     const nlohmann::json shown =
         nlohmann::json::parse(run("tasks show 7 --db '" + store + "' --json"));
     EXPECT_EQ(shown["id"], 7);
-    EXPECT_EQ(shown["shape"], name);
+    EXPECT_EQ(shown["shape"].get<std::string>(), name);
     EXPECT_FALSE(run("tasks list --db '" + store + "'").empty());
     EXPECT_FALSE(run("tasks show 7 --db '" + store + "'").empty());
   }

@@ -33,7 +33,7 @@ class TaskStoreTest : public testing::Test {
   std::string db() const { return path("tasks.db"); }
 
   // Imports `text` as the file rows.jsonl, or as another.
-  ImportCounts import(const std::string& text, ImportOptions options = {},
+  ImportCounts import(const std::string& text, const ImportOptions& options = {},
                       const std::string& name = "rows.jsonl") {
     write_file_atomic(path(name), text);
     const std::vector<ImportRow> rows = read_import_rows(path(name), options);
@@ -121,13 +121,13 @@ TEST_F(TaskStoreTest, RowsAreReadAsPythonReadsThem) {
       const StoredTask& task = tasks[at];
       const Json& want = expected[at];
       SCOPED_TRACE(task.text);
-      EXPECT_EQ(shape_name(task.row.shape), want["shape"]);
-      EXPECT_EQ(task.row.task.answer, want["answer"]);
-      EXPECT_EQ(task.row.source, want["source"]);
+      EXPECT_EQ(shape_name(task.row.shape), want["shape"].get<std::string>());
+      EXPECT_EQ(task.row.task.answer, want["answer"].get<std::string>());
+      EXPECT_EQ(task.row.source, want["source"].get<std::string>());
       EXPECT_EQ(task.row.level ? Json(*task.row.level) : Json(), want["level"]);
       EXPECT_EQ(task.row.has_split ? Json(split_name(task.row.task.split)) : Json(), want["split"]);
       if (want["prompt"].is_string())
-        EXPECT_EQ(task.row.task.prompt, want["prompt"]);
+        EXPECT_EQ(task.row.task.prompt, want["prompt"].get<std::string>());
       else
         EXPECT_EQ(Json::parse(messages_json(task.row.task.messages)), want["prompt"]);
       EXPECT_EQ(task.row.task.uid, task_uid(task.row.task));
@@ -426,8 +426,10 @@ TEST_F(TaskStoreTest, EveryMistakeNamesFileAndLineAndNothingIsWritten) {
 }
 
 TEST_F(TaskStoreTest, OddRowsComeBackWhole) {
+  std::string long_prompt;
+  long_prompt.resize(10'000'000, 'x');
   std::string text;
-  text += "{\"prompt\":\"" + std::string(10'000'000, 'x') + "\",\"answer\":1}\n";
+  text += "{\"prompt\":\"" + long_prompt + "\",\"answer\":1}\n";
   text += "{\"prompt\":\"deep\",\"answer\":1,\"x\":" + std::string(999, '[') +
           std::string(999, ']') + "}\n";
   text +=
