@@ -14,6 +14,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/from_blob.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -248,6 +249,34 @@ struct Sequences {
     return runs;
   }
 };
+
+// A sampler that has the logits gets the bits of the learner's head, whole vocabulary or kept sets.
+TEST_F(Gpu, LogProbabilitiesFromLogitsAreTheHeads) {
+  constexpr int64_t T = 37, D = 64, V = 311;
+  const at::Tensor hidden = gpu_tensor({T, D}, 41);
+  const Parameter weight = gpu_parameter({V, D}, 42);
+  std::vector<int32_t> ids, kept;
+  std::vector<int64_t> begin{0};
+  for (int32_t t = 0; t < T; ++t) {
+    for (int32_t v = t % 5; v < V; v += 1 + t % 7) kept.push_back(v);
+    begin.push_back(static_cast<int64_t>(kept.size()));
+    ids.push_back(kept[static_cast<size_t>(begin[static_cast<size_t>(t)]) + 3]);
+  }
+  const at::Tensor targets = at::from_blob(ids.data(), {T}, at::kInt).to(kGpu);
+  const at::Tensor kept_ids =
+      at::from_blob(kept.data(), {static_cast<int64_t>(kept.size())}, at::kInt);
+  const at::Tensor kept_begin = at::from_blob(begin.data(), {T + 1}, at::kLong);
+  const at::NoGradGuard no_grad;
+  const at::Tensor logits = head_logits(hidden, weight);
+  for (const bool all : {true, false}) {
+    const at::Tensor some_ids = all ? at::Tensor() : kept_ids;
+    const at::Tensor some_begin = all ? at::Tensor() : kept_begin;
+    const HeadResult head = head_logprob(hidden, weight, targets, 0.8, some_ids, some_begin);
+    const HeadResult rows = logits_logprob(logits, targets, 0.8, some_ids, some_begin);
+    EXPECT_EQ(floats_of(head.logp_T), floats_of(rows.logp_T)) << all;
+    EXPECT_EQ(floats_of(head.entropy_T), floats_of(rows.entropy_T)) << all;
+  }
+}
 
 TEST_F(Gpu, AttentionGradients) {
   const Sequences sequences = {{6, 2, 64, 0}, {600, 1, 17, 130}};

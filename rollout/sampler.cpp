@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/exact_math.h"
 #include "kernels/head/head.h"
+#include "kernels/head/head_result.h"
 #include "kernels/parallel.h"
 
 #include <ATen/ops/from_blob.h>
@@ -12,8 +13,7 @@
 namespace retort {
 namespace {
 
-// entries of the cumulative sum that are added before the running total
-
+// Entries of the cumulative sum that are added before the running total.
 constexpr int64_t kTile = 64;
 
 // Ids of the kept set, ascending. `scaled` are logits / temperature.
@@ -153,6 +153,33 @@ std::vector<SampledToken> sample_on_gpu(const at::Tensor& logits_RV,
   return tokens;
 }
 
+// Kept sets and ids are found on the CPU, the log-probabilities by the learner's expression on the
+// device.
+std::vector<SampledToken> sample_kept_on_gpu(const at::Tensor& logits_RV,
+                                             const std::vector<PhiloxCounter>& counters,
+                                             const SamplingSettings& settings) {
+  std::vector<SampledToken> tokens = sample_on_cpu(logits_RV.cpu(), counters, settings);
+  std::vector<int32_t> ids, kept;
+  std::vector<int64_t> begin{0};
+  for (const SampledToken& token : tokens) {
+    ids.push_back(token.id);
+    kept.insert(kept.end(), token.kept.begin(), token.kept.end());
+    begin.push_back(static_cast<int64_t>(kept.size()));
+  }
+  const auto tensor = [](auto& values, at::ScalarType type) {
+    return at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, type);
+  };
+  const kernels::HeadResult result = kernels::logits_logprob(
+      logits_RV, tensor(ids, at::kInt).to(logits_RV.device()), settings.temperature,
+      tensor(kept, at::kInt), tensor(begin, at::kLong));
+  const at::Tensor logp_R = result.logp_T.cpu(), entropy_R = result.entropy_T.cpu();
+  for (size_t r = 0; r < tokens.size(); ++r) {
+    tokens[r].logprob = logp_R.data_ptr<float>()[r];
+    tokens[r].entropy = entropy_R.data_ptr<float>()[r];
+  }
+  return tokens;
+}
+
 }  // namespace
 
 std::vector<SampledToken> sample_tokens(const at::Tensor& logits_RV,
@@ -162,7 +189,7 @@ std::vector<SampledToken> sample_tokens(const at::Tensor& logits_RV,
   if (logits_RV.is_cpu()) return sample_on_cpu(logits_RV, counters, settings);
   if (settings.temperature == 0.0 || settings.keeps_all())
     return sample_on_gpu(logits_RV, counters, settings);
-  return sample_on_cpu(logits_RV.cpu(), counters, settings);
+  return sample_kept_on_gpu(logits_RV, counters, settings);
 }
 
 }  // namespace retort

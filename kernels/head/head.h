@@ -60,5 +60,10 @@ HeadResult head_logprob(const at::Tensor& hidden_TD, const Parameter& weight_VD,
                         const at::Tensor& kept_begin);
 // fp32 logits [T, V] of hidden rows (never joined to autograd).
 at::Tensor head_logits(const at::Tensor& hidden_TD, const Parameter& weight_VD);
+// What head_logprob gives for the hidden rows of these logits on a GPU, bit for bit: for a sampler
+// that has them already. Arguments as there; never joined to autograd.
+HeadResult logits_logprob(const at::Tensor& logits_TV, const at::Tensor& targets_T,
+                          double temperature, const at::Tensor& kept_ids,
+                          const at::Tensor& kept_begin);
 
 }  // namespace retort::kernels

@@ -179,16 +179,34 @@ HeadResult chunked_head(const at::Tensor& hidden_TD, const at::Tensor& weight_VD
 
 }  // namespace
 
-HeadResult head_plain(const at::Tensor& hidden_TD, const at::Tensor& weight_VD,
-                      const at::Tensor& targets_T, double temperature, const at::Tensor& kept_TV) {
-  at::Tensor s_TV = hidden_TD.matmul(weight_VD.t())
-                        .to(at::toOpMathType(hidden_TD.scalar_type()))
-                        .div(temperature);
+namespace {
+
+// The rows' log-softmax over their kept sets: one expression for the sampler and the learner.
+HeadResult softmax_rows(const at::Tensor& logits_TV, const at::Tensor& targets_T,
+                        double temperature, const at::Tensor& kept_TV) {
+  at::Tensor s_TV = logits_TV.div(temperature);
   if (kept_TV.defined()) s_TV = s_TV.masked_fill(kept_TV.logical_not(), kNothing);
   at::Tensor logp_TV = s_TV.log_softmax(1);
   if (kept_TV.defined()) logp_TV = logp_TV.masked_fill(kept_TV.logical_not(), kLogOfZero);
   const at::Tensor logp_T = logp_TV.gather(1, targets_T.to(at::kLong).unsqueeze(1)).squeeze(1);
   return {logp_T, logp_TV.exp().mul(logp_TV).sum(1).neg()};
+}
+
+}  // namespace
+
+HeadResult head_plain(const at::Tensor& hidden_TD, const at::Tensor& weight_VD,
+                      const at::Tensor& targets_T, double temperature, const at::Tensor& kept_TV) {
+  return softmax_rows(hidden_TD.matmul(weight_VD.t()).to(at::toOpMathType(hidden_TD.scalar_type())),
+                      targets_T, temperature, kept_TV);
+}
+
+HeadResult logits_logprob(const at::Tensor& logits_TV, const at::Tensor& targets_T,
+                          double temperature, const at::Tensor& kept_ids,
+                          const at::Tensor& kept_begin) {
+  const at::NoGradGuard no_grad;
+  return softmax_rows(
+      logits_TV, targets_T, temperature,
+      kept_mask(kept_ids, kept_begin, 0, logits_TV.size(0), logits_TV.size(1), logits_TV.device()));
 }
 
 HeadResult head_logprob(const at::Tensor& hidden_TD, const Parameter& weight_VD,
