@@ -29,7 +29,7 @@ struct Answer {
 };
 
 // nullopt, with the reason in `why`, for what is not read.
-std::optional<Answer> read_answer(std::string_view text, std::string* why);
+std::optional<Answer> read_answer(std::string_view raw, std::string* why);
 
 struct Equality {
   bool percent_equal = false;  // 50% answers 50 too
