@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <iostream>
 #include <iterator>
 
@@ -40,6 +41,53 @@ const char* type_of(const json& value) {
     default:
       return "a number";
   }
+}
+
+constexpr int kMaxDepth = 1000;  // lists and objects inside each other
+
+// What a document tree cannot hold. Found in valid JSON.
+struct Excess {
+  std::string_view number;   // a whole number beyond 64 bits, which becomes a rounded float
+  bool is_too_deep = false;  // copying the tree would overflow the stack
+};
+
+Excess find_excess(std::string_view text) {
+  Excess excess;
+  int depth = 0;
+  for (size_t i = 0; i < text.size();) {
+    const char c = text[i];
+    if (c == '"') {
+      for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\';
+      ++i;
+    } else if (c == '-' || (c >= '0' && c <= '9')) {
+      const size_t end = std::min(text.find_first_not_of("+-.eE0123456789", i), text.size());
+      const std::string_view number = text.substr(i, end - i);
+      i = end;
+      if (number.find_first_of(".eE") != std::string_view::npos) continue;
+      int64_t whole = 0;
+      uint64_t natural = 0;
+      const char* last = number.data() + number.size();
+      if (std::from_chars(number.data(), last, whole).ec != std::errc() &&
+          std::from_chars(number.data(), last, natural).ec != std::errc())
+        excess.number = number;
+    } else {
+      if (c == '[' || c == '{') ++depth;
+      if (c == ']' || c == '}') --depth;
+      if (depth > kMaxDepth) excess.is_too_deep = true;
+      ++i;
+    }
+  }
+  return excess;
+}
+
+// The row without its line: what the tree holds is all that it learns.
+JsonLine whole_numbers_only(const JsonRow& row) {
+  return [&row](const json& object, std::string_view line, const std::string& place) {
+    if (const Excess excess = find_excess(line); !excess.number.empty())
+      throw UserError(place, "the number " + std::string(excess.number) + " leaves 64 bits",
+                      "write it as a string");
+    row(object, place);
+  };
 }
 
 std::string read_all(const std::string& file) {
@@ -101,6 +149,9 @@ void parse_json_lines(std::string_view text, const std::string& file, const Json
     } catch (const json::exception& error) {
       throw UserError(place, "not a JSON object: " + reason(error), "write one JSON object a line");
     }
+    if (find_excess(line).is_too_deep)
+      throw UserError(place, "nested deeper than " + std::to_string(kMaxDepth) + " levels",
+                      "write what is inside as a text");
     if (!object.is_object())
       throw UserError(place, std::string("got ") + type_of(object), "write one JSON object a line");
     row(object, line, place);
@@ -108,10 +159,7 @@ void parse_json_lines(std::string_view text, const std::string& file, const Json
 }
 
 void parse_json_lines(std::string_view text, const std::string& file, const JsonRow& row) {
-  parse_json_lines(text, file,
-                   JsonLine([&](const json& object, std::string_view, const std::string& place) {
-                     row(object, place);
-                   }));
+  parse_json_lines(text, file, whole_numbers_only(row));
 }
 
 void read_json_lines(const std::string& file, const JsonLine& row) {
@@ -127,8 +175,7 @@ void read_json_lines(const std::string& file, const JsonLine& row) {
 }
 
 void read_json_lines(const std::string& file, const JsonRow& row) {
-  read_json_lines(file, JsonLine([&](const json& object, std::string_view,
-                                     const std::string& place) { row(object, place); }));
+  read_json_lines(file, whole_numbers_only(row));
 }
 
 std::string json_quote(std::string_view text) {

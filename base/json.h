@@ -16,12 +16,14 @@ size_t find_invalid_utf8(std::string_view text);
 // Calls `row(object, place)` for each line of FILE ("-": standard input), members in the order of
 // the file; place is "FILE:LINE", for errors about its content. Blank lines and a byte order mark
 // before the first are passed over.
-// UserError at FILE:LINE when a line is not valid UTF-8, is no JSON, or no JSON object; at FILE
+// UserError at FILE:LINE when a line is not valid UTF-8, is no JSON, no JSON object, nested beyond
+// 1000 levels, or has a whole number beyond 64 bits, which the object would hold rounded; at FILE
 // when it cannot be read or has no row.
 using JsonRow = std::function<void(const nlohmann::ordered_json& object, const std::string& place)>;
 void read_json_lines(const std::string& file, const JsonRow& row);
 
-// The same with the text of the line as it stands in the file, without its line feed.
+// The same with the text of the line as it stands in the file, without its line feed. Whole numbers
+// beyond 64 bits are the caller's to read from it.
 using JsonLine = std::function<void(const nlohmann::ordered_json& object, std::string_view line,
                                     const std::string& place)>;
 void read_json_lines(const std::string& file, const JsonLine& row);

@@ -157,6 +157,25 @@ TEST(JsonLines, ABrokenLineIsNamed) {
   }
 }
 
+TEST(JsonLines, WhatADocumentTreeCannotHoldIsNamed) {
+  EXPECT_EQ(lines_error("{}\n{\"a\": [1, 100000000000000000000]}"),
+            "in.jsonl:2: the number 100000000000000000000 leaves 64 bits; write it as a string");
+  std::string seen;
+  parse_json_lines("{\"a\": 100000000000000000000}", "in.jsonl",
+                   JsonLine([&](const auto&, std::string_view line, const auto&) { seen = line; }));
+  EXPECT_EQ(seen, "{\"a\": 100000000000000000000}");
+  EXPECT_NE(lines_error(R"({"a": -9223372036854775809})"), "");
+  EXPECT_EQ(lines_error(R"({"a": [-9223372036854775808, 18446744073709551615, -0, 1e20, 1.0]})"),
+            "");
+  EXPECT_EQ(lines_error(R"({"a\"100000000000000000000": "-\\\"100000000000000000000"})"), "");
+  const auto nested = [](size_t depth) {
+    return "{\"a\": " + std::string(depth, '[') + std::string(depth, ']') + "}";
+  };
+  EXPECT_EQ(lines_error(nested(900)), "");
+  EXPECT_NE(lines_error(nested(100'000)).find("nested deeper than 1000 levels"), std::string::npos);
+  EXPECT_EQ(lines_error("{\"a\": \"" + std::string(2000, '[') + "\"}"), "");
+}
+
 TEST_F(FileTest, JsonLinesOfAFile) {
   write_file_atomic(path("in.jsonl"), "{\"a\": 1}\n{\n");
   int rows = 0;
