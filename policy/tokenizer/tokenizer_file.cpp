@@ -20,6 +20,9 @@ class ListTaker {
 
   bool operator()(int depth, json::parse_event_t event, json& value) {
     using Event = json::parse_event_t;
+    if (depth > kMaxDepth)
+      throw UserError(file_->path, "lists and objects are nested too deeply",
+                      "use a tokenizer.json");
     if (event == Event::key && depth == 1)
       in_model_ = value.get_ref<const std::string&>() == "model";
     if (event == Event::key && depth == 2) {
@@ -36,6 +39,9 @@ class ListTaker {
   }
 
  private:
+  // As the tokenizers library has it. Parts of parts are made by recursion.
+  static constexpr int kMaxDepth = 128;
+
   enum class List { kNone, kVocabulary, kMerges };
 
   bool vocabulary_event(int depth, json::parse_event_t event, json& value) {

@@ -94,6 +94,28 @@ TEST(Tokenizer, BrokenFilesAreNamedWithTheKey) {
   expect_complaint(file, {"version", "1.0"});
 }
 
+TEST(Tokenizer, EndlessNestingIsRefused) {
+  const auto nested = [](size_t depth) {
+    std::string text = R"({"type": "Fuse"})";
+    std::string open, close;
+    for (size_t i = 0; i < depth; ++i) {
+      open += R"({"type": "Sequence", "decoders": [)";
+      close += "]}";
+    }
+    std::string file = small_file().dump();
+    const std::string plain = R"({"type":"Fuse"})";
+    file.replace(file.find(plain), plain.size(), open + text + close);
+    return file;
+  };
+  EXPECT_EQ(load_text(nested(50)).decode(std::vector<int32_t>{0, 1}, false), "ab");
+  try {
+    load_text(nested(100'000));
+    ADD_FAILURE() << "loaded";
+  } catch (const UserError& error) {
+    EXPECT_NE(std::string(error.what()).find("nested too deeply"), std::string::npos);
+  }
+}
+
 TEST(Tokenizer, UnknownKindsNameTheKnownOnes) {
   json file = small_file();
   file["normalizer"] = {{"type", "Sequence"},
