@@ -13,7 +13,25 @@ namespace retort::jinja {
 
 using Kind = Expression::Kind;
 
+// Counts how deep expressions are inside each other: what bounds the stack.
+class Interpreter::EvaluationDepth {
+ public:
+  explicit EvaluationDepth(Interpreter* interpreter) : interpreter_(*interpreter) {
+    if (++interpreter_.evaluation_depth_ > kMaxEvaluationDepth) {
+      --interpreter_.evaluation_depth_;
+      throw TemplateFailure("expressions are too deep inside each other");
+    }
+  }
+  ~EvaluationDepth() { --interpreter_.evaluation_depth_; }
+  EvaluationDepth(const EvaluationDepth&) = delete;
+  EvaluationDepth& operator=(const EvaluationDepth&) = delete;
+
+ private:
+  Interpreter& interpreter_;
+};
+
 Value Interpreter::evaluate(const Expression& expression, const ScopePtr& scope) {
+  const EvaluationDepth depth(this);
   step(expression.line);
   const auto part = [&](size_t i) { return evaluate(*expression.parts[i], scope); };
   switch (expression.kind) {
@@ -95,6 +113,7 @@ Value Interpreter::dict_value(const Expression& expression, const ScopePtr& scop
   Dict dict;
   for (size_t i = 0; i + 1 < expression.parts.size(); i += 2) {
     Value key = evaluate(*expression.parts[i], scope);
+    require_hashable(key);
     dict.set(std::move(key), evaluate(*expression.parts[i + 1], scope));
   }
   return Value(std::move(dict));
@@ -122,6 +141,7 @@ Value Interpreter::item_value(const Expression& expression, const ScopePtr& scop
 // `block_text`: what the innermost filter of a block works on.
 Value Interpreter::filtered(const Expression& expression, const Value* block_text,
                             const ScopePtr& scope) {
+  const EvaluationDepth depth(this);
   Value value;
   if (!expression.parts[0]) {
     value = *block_text;

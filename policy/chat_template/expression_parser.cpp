@@ -5,7 +5,8 @@
 namespace retort::jinja {
 namespace {
 
-constexpr int kMaxDepth = 200;  // brackets and operators inside each other
+constexpr int kMaxDepth = 200;   // brackets and operators inside each other
+constexpr int kMaxLinks = 4000;  // operators, filters and attributes of one expression
 
 using Kind = Expression::Kind;
 
@@ -15,6 +16,7 @@ using Kind = Expression::Kind;
 class ExpressionParser::Depth {
  public:
   explicit Depth(ExpressionParser* parser) : parser_(*parser) {
+    if (parser_.depth_ == 0) parser_.links_ = 0;
     if (++parser_.depth_ > kMaxDepth) parser_.tokens_.fail("an expression is nested too deeply");
   }
   ~Depth() { --parser_.depth_; }
@@ -34,10 +36,16 @@ ExpressionPtr ExpressionParser::make(Kind kind, int line) {
 
 ExpressionPtr ExpressionParser::binary(Kind kind, int line, ExpressionPtr left,
                                        ExpressionPtr right) {
+  link();
   ExpressionPtr made = make(kind, line);
   made->parts.push_back(std::move(left));
   made->parts.push_back(std::move(right));
   return made;
+}
+
+// Counts what hangs on what without brackets: `a + b + c`, `a.b.c`, `a | f | g`.
+void ExpressionParser::link() {
+  if (++links_ > kMaxLinks) tokens_.fail("an expression is too long");
 }
 
 ExpressionPtr ExpressionParser::expression(bool with_condition) {
@@ -99,6 +107,7 @@ ExpressionPtr ExpressionParser::condition() {
   int line = tokens_.current().line;
   ExpressionPtr value = or_chain();
   while (tokens_.skip_name("if")) {
+    link();
     ExpressionPtr made = make(Kind::kCondition, line);
     made->parts.push_back(std::move(value));
     made->parts.push_back(or_chain());
@@ -293,6 +302,7 @@ ExpressionPtr ExpressionParser::postfix(ExpressionPtr value) {
 ExpressionPtr ExpressionParser::subscript(ExpressionPtr value) {
   const int line = tokens_.current().line;
   if (tokens_.skip_operator(".")) {
+    link();
     const Token& token = tokens_.next();
     if (token.kind == Token::Kind::kName) {
       ExpressionPtr made = make(Kind::kAttribute, line);
@@ -361,6 +371,7 @@ CallArguments ExpressionParser::arguments() {
 }
 
 ExpressionPtr ExpressionParser::call(ExpressionPtr function) {
+  link();
   ExpressionPtr made = make(Kind::kCall, tokens_.current().line);
   made->arguments = arguments();
   made->parts.push_back(std::move(function));
@@ -392,6 +403,7 @@ std::string ExpressionParser::dotted_name(std::string_view what) {
 ExpressionPtr ExpressionParser::filters(ExpressionPtr value, bool starts_inline) {
   while (starts_inline || tokens_.skip_operator("|")) {
     starts_inline = false;
+    link();
     ExpressionPtr made = make(Kind::kFilter, tokens_.current().line);
     made->name = dotted_name("a filter's name");
     if (tokens_.at_operator("(")) made->arguments = arguments();
@@ -402,6 +414,7 @@ ExpressionPtr ExpressionParser::filters(ExpressionPtr value, bool starts_inline)
 }
 
 ExpressionPtr ExpressionParser::test(ExpressionPtr value) {
+  link();
   ExpressionPtr made = make(Kind::kTest, tokens_.current().line);
   tokens_.expect_name("is");
   const bool is_negated = tokens_.skip_name("not");

@@ -36,6 +36,7 @@ class ExpressionParser {
   class Depth;
 
   ExpressionPtr make(Expression::Kind kind, int line);
+  void link();
   ExpressionPtr binary(Expression::Kind kind, int line, ExpressionPtr left, ExpressionPtr right);
   ExpressionPtr condition();
   ExpressionPtr or_chain();
@@ -62,6 +63,7 @@ class ExpressionParser {
 
   TokenStream& tokens_;
   int depth_ = 0;
+  int links_ = 0;  // of the outermost expression
 };
 
 }  // namespace retort::jinja

@@ -310,13 +310,14 @@ Value attribute_filter(Interpreter&, const Value& value, const Arguments& argume
 
 Value truncate(Interpreter&, const Value& value, const Arguments& arguments) {
   const ArgumentReader read("truncate", arguments, {"length", "killwords", "end", "leeway"});
-  const std::string text = to_text(value);
   const int64_t limit = read.integer_or(0, 255);
   const std::string end = read.text_or(2, "...");
   const int64_t leeway = read.integer_or(3, 5);
   const int64_t kept = limit - python::length(end);
   if (kept < 0 || leeway < 0) throw TemplateFailure("truncate: length or leeway is too small");
-  if (python::length(text) <= limit + leeway) return Value(text);
+  if (length(value) <= limit + leeway) return value;  // as it is, of any kind
+  if (!value.is_string()) throw TemplateFailure("truncate needs a string");
+  const std::string& text = value.text();
   const Value cut = slice(Value(text), Value(None()), Value(kept), Value(None()));
   if (read.truth_or(1, false)) return Value(cut.text() + end);
   return Value(python::rsplit(cut.text(), " ", 1)[0] + end);

@@ -172,7 +172,9 @@ std::string format_percent(std::string_view text, const Value& arguments) {
     check_text_size(out.size());
   }
   const size_t given = is_tuple ? arguments.items().size() : 1;
-  if (!is_named && used < given && !arguments.is(Value::Kind::kDict)) {
+  const bool may_be_left = arguments.is(Value::Kind::kDict) || arguments.is(Value::Kind::kList) ||
+                           arguments.is_undefined();  // what Python takes for a mapping
+  if (!is_named && used < given && !may_be_left) {
     throw TemplateFailure("not all arguments converted during string formatting");
   }
   return out;

@@ -57,6 +57,7 @@ class Interpreter {
  private:
   enum class Flow { kNormal, kBreak, kContinue };
   class CallDepth;
+  class EvaluationDepth;
   struct Loop;
 
   void step(int at_line);
@@ -96,6 +97,7 @@ class Interpreter {
   int line_ = 1;
   int64_t steps_ = 0;
   int call_depth_ = 0;
+  int evaluation_depth_ = 0;
 };
 
 }  // namespace retort::jinja

@@ -195,7 +195,10 @@ std::string to_json(const Value& value, const JsonStyle& style) {
   return writer.take();
 }
 
-Value from_json(const nlohmann::ordered_json& json) {
+namespace {
+
+Value from_json(const nlohmann::ordered_json& json, int depth) {
+  if (depth > kMaxValueDepth) throw TemplateFailure("JSON is nested too deeply");
   using Type = nlohmann::json::value_t;
   switch (json.type()) {
     case Type::boolean:
@@ -220,13 +223,13 @@ Value from_json(const nlohmann::ordered_json& json) {
     case Type::array: {
       List items;
       items.reserve(json.size());
-      for (const auto& item : json) items.push_back(from_json(item));
+      for (const auto& item : json) items.push_back(from_json(item, depth + 1));
       return Value(std::move(items));
     }
     case Type::object: {
       Dict dict;
       for (const auto& [key, item] : json.items()) {
-        dict.entries.emplace_back(Value(key), from_json(item));
+        dict.entries.emplace_back(Value(key), from_json(item, depth + 1));
       }
       return Value(std::move(dict));
     }
@@ -234,5 +237,9 @@ Value from_json(const nlohmann::ordered_json& json) {
       return Value(None());
   }
 }
+
+}  // namespace
+
+Value from_json(const nlohmann::ordered_json& json) { return from_json(json, 0); }
 
 }  // namespace retort::jinja

@@ -13,6 +13,8 @@ constexpr size_t kMaxText = size_t{64} << 20;  // bytes of the output and of any
 constexpr int64_t kMaxItems = 1'000'000;       // of any list
 constexpr int64_t kMaxRange = 100'000;         // of range(); Jinja's sandbox has the same
 constexpr int kMaxCallDepth = 100;             // macros and loops inside each other
+constexpr int kMaxEvaluationDepth = 1000;      // expressions inside each other, macros included
+constexpr int kMaxValueDepth = 500;            // lists and objects inside each other
 
 // Fails when a string of so many bytes would be too long. Called before it is made.
 inline void check_text_size(size_t bytes) {

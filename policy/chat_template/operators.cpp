@@ -226,9 +226,13 @@ bool compare(std::string_view symbol, const Value& left, const Value& right) {
 Value slice(const Value& value, const Value& from, const Value& to, const Value& step) {
   require_defined(value);
   const bool is_sequence = value.is_string() || value.is(Kind::kList) || value.is(Kind::kTuple);
-  const auto is_bound = [](const Value& each) { return each.is_none() || each.is_integral(); };
-  if (!is_sequence || !is_bound(from) || !is_bound(to) || !is_bound(step)) {
-    return missing(value, "slice");
+  if (!is_sequence) {
+    throw TemplateFailure("a slice of '" + std::string(value.type_name()) + "' does not exist");
+  }
+  for (const Value& each : {from, to, step}) {
+    if (!each.is_none() && !each.is_integral()) {
+      throw TemplateFailure("slice indices must be integers or none");
+    }
   }
   const int64_t by = bound(step).value_or(1);
   if (by == 0) throw TemplateFailure("slice step cannot be zero");

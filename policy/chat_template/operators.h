@@ -14,7 +14,7 @@ Value positive(const Value& value);
 // One of == != < <= > >= in notin.
 bool compare(std::string_view symbol, const Value& left, const Value& right);
 
-// value[from:to:step]; none stands for those left out; undefined when it cannot be sliced.
+// value[from:to:step]; none stands for those left out. Fails when the value cannot be sliced.
 Value slice(const Value& value, const Value& from, const Value& to, const Value& step);
 
 // value[key], else, for a string key, value.key; undefined when there is neither.

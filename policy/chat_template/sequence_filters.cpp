@@ -125,6 +125,7 @@ Value reverse(Interpreter&, const Value& value, const Arguments& arguments) {
 // map(attribute='a', default=…) or map('filter', …).
 List map(Interpreter& self, const Value& value, const Arguments& arguments) {
   List mapped;
+  if (!truth(value)) return mapped;  // also of none
   if (arguments.positional.empty()) {
     const ArgumentReader read("map", arguments, {"attribute", "default"});
     const Value& path = read.required(0);
@@ -158,6 +159,7 @@ List select(Interpreter& self, const Value& value, const Arguments& arguments) {
     rest.positional.erase(rest.positional.begin());
   }
   List kept;
+  if (!truth(value)) return kept;  // also of none
   for (const Value& each : iterate(value)) {
     const Value judged = path ? at_path(each, *path) : each;
     if ((test ? self.test(*test, judged, rest) : truth(judged)) == wanted) kept.push_back(each);

@@ -121,6 +121,14 @@ bool Value::same_as(const Value& other) const {
 
 std::string_view Value::type_name() const { return kTypeNames[data_.index()]; }
 
+void require_hashable(const Value& value) {
+  if (value.is(Value::Kind::kList) || value.is(Value::Kind::kDict)) {
+    throw TemplateFailure("unhashable type: '" + std::string(value.type_name()) + "'");
+  }
+  if (!value.is(Value::Kind::kTuple)) return;
+  for (const Value& item : value.items()) require_hashable(item);
+}
+
 void require_defined(const Value& value) {
   if (value.is_undefined()) throw TemplateFailure(value.why_undefined());
 }

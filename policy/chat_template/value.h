@@ -154,6 +154,9 @@ class Value {
 // Fails for an undefined value; `use` says what was tried.
 void require_defined(const Value& value);
 
+// Fails for what cannot be a key of a dictionary: lists, dictionaries, and tuples with one inside.
+void require_hashable(const Value& value);
+
 bool truth(const Value& value);
 
 // ==. Values of different kinds are unequal, but numbers (and booleans) compare by value.

@@ -86,6 +86,37 @@ TEST(ChatTemplate, EndlessTemplatesEnd) {
             std::string::npos);
 }
 
+std::string repeated(size_t times, const std::string& part) {
+  std::string text;
+  for (size_t i = 0; i < times; ++i) text += part;
+  return text;
+}
+
+TEST(ChatTemplate, LongChainsEnd) {
+  EXPECT_EQ(render("{{ 1" + repeated(150, " + 1") + " }}"), "151");
+  for (const char* link : {" + 1", " | abs", ".a", "[0]", " or 0", " * 1", "()"}) {
+    EXPECT_NE(complaint("{{ 0" + repeated(50'000, link) + " }}").find("is too long"),
+              std::string::npos)
+        << link;
+    EXPECT_NE(complaint("{{ 0" + repeated(3000, link) + " }}").find("too deep inside each other"),
+              std::string::npos)
+        << link;
+  }
+  // Long chains inside of macros that call themselves.
+  EXPECT_NE(complaint("{% macro m() %}{{ m()" + repeated(300, " ~ '' | trim") +
+                      repeated(300, "|trim") + " }}{% endmacro %}{{ m() }}")
+                .find("too deep"),
+            std::string::npos);
+}
+
+TEST(ChatTemplate, DeepInputIsRefused) {
+  const auto nested = [](size_t depth) {
+    return json::parse("{\"x\": " + std::string(depth, '[') + std::string(depth, ']') + "}");
+  };
+  EXPECT_EQ(render("{{ x | length }}", nested(400)), "1");
+  EXPECT_THROW(render("{{ x | length }}", nested(600)), UserError);
+}
+
 TEST(ChatTemplate, VariablesGoBeforeSpecialTokens) {
   const ModelDir dir;
   dir.write("chat_template.jinja", "{{ bos_token }}{{ eos_token }}{{ image_token }}{{ nothing }}");
