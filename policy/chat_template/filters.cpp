@@ -21,6 +21,11 @@
 namespace retort::jinja {
 namespace {
 
+// Markup where `value` was it.
+Value like(const Value& value, std::string_view text) {
+  return value.is_markup() ? Value::markup(std::string(text)) : Value(text);
+}
+
 using Kind = Value::Kind;
 
 // Python's int(text, base): white space around, a sign, underscores between digits.
@@ -157,8 +162,9 @@ Value trim(Interpreter&, const Value& value, const Arguments& arguments) {
   const ArgumentReader read("trim", arguments, {"chars"});
   const std::string text = to_text(value);
   const Value* chars = read.optional(0);
-  if (chars == nullptr || chars->is_none()) return Value(python::strip(text, python::Side::kBoth));
-  return Value(python::strip(text, python::Side::kBoth, read.text(0)));
+  if (chars == nullptr || chars->is_none())
+    return like(value, python::strip(text, python::Side::kBoth));
+  return like(value, python::strip(text, python::Side::kBoth, read.text(0)));
 }
 
 Value replace(Interpreter&, const Value& value, const Arguments& arguments) {
@@ -176,7 +182,7 @@ Value replace(Interpreter&, const Value& value, const Arguments& arguments) {
 template <std::string (*change)(std::string_view)>
 Value changed(Interpreter&, const Value& value, const Arguments& arguments) {
   const ArgumentReader read("a text filter", arguments, {});
-  return Value(change(to_text(value)));
+  return like(value, change(to_text(value)));
 }
 
 // Jinja's own title: words also begin behind - ( { [ <.
@@ -204,9 +210,15 @@ std::string title(std::string_view text) {
   return out;
 }
 
+// Never markup: Jinja joins the words anew.
+Value titled(Interpreter&, const Value& value, const Arguments& arguments) {
+  const ArgumentReader read("title", arguments, {});
+  return Value(title(to_text(value)));
+}
+
 Value as_string(Interpreter&, const Value& value, const Arguments& arguments) {
   const ArgumentReader read("string", arguments, {});
-  return Value(to_text(value));
+  return like(value, to_text(value));
 }
 
 Value indent(Interpreter&, const Value& value, const Arguments& arguments) {
@@ -265,6 +277,9 @@ Value format(Interpreter&, const Value& value, const Arguments& arguments) {
   if (!arguments.positional.empty() && !arguments.named.empty()) {
     throw TemplateFailure("format takes positional or keyword arguments, not both");
   }
+  if (value.is_markup()) {
+    throw TemplateFailure("format of a text that safe or escape made is not supported");
+  }
   Dict named;
   for (const auto& [name, given] : arguments.named) named.set(Value(name), given);
   const Value given =
@@ -274,30 +289,18 @@ Value format(Interpreter&, const Value& value, const Arguments& arguments) {
 
 // Text for HTML. What Jinja calls markup is plain text here.
 Value escape(Interpreter&, const Value& value, const Arguments&) {
-  std::string out;
-  for (const char c : to_text(value)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  check_text_size(out.size());
-  return Value(std::move(out));
+  std::string text = escaped(value);
+  check_text_size(text.size());
+  return Value::markup(std::move(text));
+}
+
+Value force_escape(Interpreter&, const Value& value, const Arguments&) {
+  return Value::markup(escaped(Value(to_text(value))));
+}
+
+Value safe(Interpreter&, const Value& value, const Arguments& arguments) {
+  const ArgumentReader read("safe", arguments, {});
+  return Value::markup(to_text(value));
 }
 
 Value attribute_filter(Interpreter&, const Value& value, const Arguments& arguments) {
@@ -356,16 +359,16 @@ constexpr std::array<Row, 25> kFilters = {{{"abs", absolute},
                                            {"e", escape},
                                            {"escape", escape},
                                            {"float", to_float},
-                                           {"forceescape", escape},
+                                           {"forceescape", force_escape},
                                            {"format", format},
                                            {"indent", indent},
                                            {"int", to_int},
                                            {"lower", changed<python::lower>},
                                            {"replace", replace},
                                            {"round", round},
-                                           {"safe", as_string},
+                                           {"safe", safe},
                                            {"string", as_string},
-                                           {"title", changed<title>},
+                                           {"title", titled},
                                            {"tojson", to_json_filter},
                                            {"trim", trim},
                                            {"truncate", truncate},

@@ -237,6 +237,15 @@ Value changes_it(const Value& self, std::string_view name) {
                           " is not allowed: templates do not change values");
 }
 
+// Texts that a method of markup gives are markup too.
+Value as_markup(const Value& result) {
+  if (result.is_string()) return Value::markup(result.text());
+  if (!result.is(Kind::kList) && !result.is(Kind::kTuple)) return result;
+  List items;
+  for (const Value& item : result.items()) items.push_back(as_markup(item));
+  return result.is(Kind::kList) ? Value(std::move(items)) : Value(Tuple{std::move(items)});
+}
+
 std::optional<Value> text_method(const Value& self, std::string_view name) {
   const auto row = std::ranges::find(kTextMethods, name, &TextRow::name);
   if (row == kTextMethods.end()) return std::nullopt;
@@ -244,7 +253,14 @@ std::optional<Value> text_method(const Value& self, std::string_view name) {
     if (row->method == nullptr) {
       throw TemplateFailure("method '" + std::string(row->name) + "' of str is not supported");
     }
-    return row->method(self.text(), arguments);
+    if (!self.is_markup()) return row->method(self.text(), arguments);
+    for (const char* escaping : {"center", "format", "join", "ljust", "replace", "rjust"}) {
+      if (row->name == escaping) {
+        throw TemplateFailure("method '" + std::string(escaping) +
+                              "' of a text that safe or escape made is not supported");
+      }
+    }
+    return as_markup(row->method(self.text(), arguments));
   });
 }
 

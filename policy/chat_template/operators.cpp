@@ -172,10 +172,30 @@ Value missing(const Value& value, std::string_view name) {
                           std::string(name) + "'");
 }
 
+// A text that is added to markup is escaped.
+std::optional<Value> markup_arithmetic(std::string_view symbol, const Value& left,
+                                       const Value& right) {
+  if (symbol == "%" && left.is_markup()) {
+    throw TemplateFailure("'%' with a text that safe or escape made is not supported");
+  }
+  if (symbol == "+" && left.is_string() && right.is_string()) {
+    return Value::markup(joined(Value(escaped(left)), Value(escaped(right)))->text());
+  }
+  if (symbol == "*" && (left.is_integral() || right.is_integral())) {
+    const Value& text = left.is_markup() ? left : right;
+    const Value& times = left.is_markup() ? right : left;
+    return Value::markup(repeated(text, times)->text());
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Value arithmetic(std::string_view symbol, const Value& left, const Value& right) {
   require_defined(left);
+  if (left.is_markup() || right.is_markup()) {
+    if (const std::optional<Value> made = markup_arithmetic(symbol, left, right)) return *made;
+  }
   if (symbol == "%" && left.is_string()) return Value(format_percent(left.text(), right));
   require_defined(right);
   const bool is_double = symbol.size() == 2;
@@ -241,7 +261,7 @@ Value slice(const Value& value, const Value& from, const Value& to, const Value&
     const std::vector<std::string_view> characters = python::characters(value.text());
     std::string text;
     for (const size_t i : indices) text += characters[i];
-    return Value(std::move(text));
+    return value.is_markup() ? Value::markup(std::move(text)) : Value(std::move(text));
   }
   List items;
   for (const size_t i : indices) items.push_back(value.items()[i]);

@@ -74,7 +74,7 @@ bool names_test(const Value& value, const Arguments&) {
   return value.is_string() && is_predicate(value.text());
 }
 
-bool never(const Value&, const Arguments&) { return false; }
+bool is_escaped(const Value& value, const Arguments&) { return value.is_markup(); }
 
 struct Row {
   std::string_view name;
@@ -94,7 +94,7 @@ constexpr std::array<Row, 39> kPredicates = {
      {"divisibleby", divisible_by},
      {"eq", compares<0>},
      {"equalto", compares<0>},
-     {"escaped", never},
+     {"escaped", is_escaped},
      {"even", has_parity<0>},
      {"false", is_boolean<false>},
      {"filter", names_filter},

@@ -69,6 +69,12 @@ void Arguments::expect(std::string_view function, size_t count,
   }
 }
 
+Value Value::markup(std::string text) {
+  Value made(std::move(text));
+  made.is_markup_ = true;
+  return made;
+}
+
 Value Value::undefined(std::string why) {
   Value value;
   value.data_ = std::make_shared<const Undefined>(Undefined{std::move(why)});
@@ -286,6 +292,34 @@ std::string to_text(const Value& value) {
   return representation(value);
 }
 
+std::string escaped(const Value& value) {
+  std::string text = to_text(value);
+  if (value.is_markup()) return text;
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
 std::string representation(const Value& value) {
   switch (value.kind()) {
     case Value::Kind::kUndefined:
@@ -299,7 +333,8 @@ std::string representation(const Value& value) {
     case Value::Kind::kFloat:
       return python::float_text(value.number());
     case Value::Kind::kString:
-      return python::quoted(value.text());
+      return value.is_markup() ? "Markup(" + python::quoted(value.text()) + ")"
+                               : python::quoted(value.text());
     case Value::Kind::kList:
       return "[" + joined_representations(value.items()) + "]";
     case Value::Kind::kTuple:

@@ -116,11 +116,16 @@ class Value {
 
   static Value undefined(std::string why);
 
+  // A text that needs no escaping, as the filters safe and escape give it (markupsafe.Markup): text
+  // that is added to it is escaped.
+  static Value markup(std::string text);
+
   Kind kind() const { return static_cast<Kind>(data_.index()); }
   bool is(Kind k) const { return kind() == k; }
   bool is_undefined() const { return is(Kind::kUndefined); }
   bool is_none() const { return is(Kind::kNone); }
   bool is_string() const { return is(Kind::kString); }
+  bool is_markup() const { return is_markup_; }
   bool is_number() const { return is(Kind::kBool) || is(Kind::kInt) || is(Kind::kFloat); }
   bool is_integral() const { return is(Kind::kBool) || is(Kind::kInt); }
 
@@ -149,6 +154,7 @@ class Value {
                std::shared_ptr<Generator>, std::shared_ptr<Namespace>,
                std::shared_ptr<const Callable>>
       data_;
+  bool is_markup_ = false;  // only of strings
 };
 
 // Fails for an undefined value; `use` says what was tried.
@@ -174,6 +180,9 @@ int64_t length(const Value& value);
 // What a loop walks over: characters, items, keys. Uses up a generator. Fails for what cannot be
 // walked.
 List iterate(const Value& value);
+
+// & < > ' " as character references; markup stays as it is.
+std::string escaped(const Value& value);
 
 // str() and repr().
 std::string to_text(const Value& value);

@@ -186,4 +186,6 @@ SNIPPETS = [
     '{{ [1, 2, 3, 4] | truncate(3, true, "", 0) }}',
     '{{ "y" % [1] }}{{ "y" % {"a": 1} }}{{ "y" % undefined_thing }}',
     '{{ "y" % 1 }}',
+    """{{ ("<"|e) + "<" }} {{ "<" + ({"a": "<'&"}|tojson|safe) }} {{ ({"a": "<"}|tojson|safe) ~ "<" }} {{ ("<"|safe) * 2 }} {{ 2 * ("<"|e) }} {{ ("<&"|safe)[1:] + ">" }} {{ (" < "|safe|trim) + ">" }} {{ ("a<"|safe|upper) + ">" }}""",
+    """{{ "%s<" % ("<"|safe) }} {{ ["<"|safe, "<"]|join("<") }} {{ [" <a"|safe, "<"|e] }} {{ ("a"|safe) == "a" }} {{ ("<"|safe)|tojson }} {{ "<"|e|e }} {{ "<"|e|forceescape }} {{ ("a"|safe) is escaped }} {{ "a" is escaped }} {{ ("a,<"|safe).split(",") }} {{ ("<a "|safe).strip() + "<" }} {{ {"a"|safe: 1} }}""",
 ]
