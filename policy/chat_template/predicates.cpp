@@ -89,7 +89,7 @@ constexpr std::array<Row, 39> kPredicates = {
      {">", compares<4>},
      {">=", compares<5>},
      {"boolean", has_kind<Kind::kBool>},
-     {"callable", has_kind<Kind::kCallable>},
+     {"callable", has_kind<Kind::kCallable, Kind::kUndefined>},
      {"defined", has_not_kind<Kind::kUndefined>},
      {"divisibleby", divisible_by},
      {"eq", compares<0>},

@@ -188,4 +188,5 @@ SNIPPETS = [
     '{{ "y" % 1 }}',
     """{{ ("<"|e) + "<" }} {{ "<" + ({"a": "<'&"}|tojson|safe) }} {{ ({"a": "<"}|tojson|safe) ~ "<" }} {{ ("<"|safe) * 2 }} {{ 2 * ("<"|e) }} {{ ("<&"|safe)[1:] + ">" }} {{ (" < "|safe|trim) + ">" }} {{ ("a<"|safe|upper) + ">" }}""",
     """{{ "%s<" % ("<"|safe) }} {{ ["<"|safe, "<"]|join("<") }} {{ [" <a"|safe, "<"|e] }} {{ ("a"|safe) == "a" }} {{ ("<"|safe)|tojson }} {{ "<"|e|e }} {{ "<"|e|forceescape }} {{ ("a"|safe) is escaped }} {{ "a" is escaped }} {{ ("a,<"|safe).split(",") }} {{ ("<a "|safe).strip() + "<" }} {{ {"a"|safe: 1} }}""",
+    '{{ undefined_thing is callable }} {{ range is callable }} {{ 5 is callable }} {{ [1].nope is callable }}',
 ]
