@@ -83,15 +83,16 @@ bool part_matches(std::string_view pattern, std::string_view part) {
          part.substr(head.size()).find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+// A placeholder before others takes as many parts as they leave: a reward's name may hold a path.
 bool matches(std::string_view pattern, std::string_view name) {
-  for (;;) {
-    const size_t pattern_end = pattern.find('/');
-    const size_t name_end = name.find('/');
-    if (!part_matches(pattern.substr(0, pattern_end), name.substr(0, name_end))) return false;
+  const size_t pattern_end = pattern.find('/');
+  const std::string_view head = pattern.substr(0, pattern_end);
+  for (size_t name_end = name.find('/');; name_end = name.find('/', name_end + 1)) {
+    const bool here = part_matches(head, name.substr(0, name_end));
     if (pattern_end == std::string_view::npos || name_end == std::string_view::npos)
-      return pattern_end == name_end;
-    pattern.remove_prefix(pattern_end + 1);
-    name.remove_prefix(name_end + 1);
+      return here && pattern_end == name_end;
+    if (here && matches(pattern.substr(pattern_end + 1), name.substr(name_end + 1))) return true;
+    if (!is_placeholder(head)) return false;
   }
 }
 

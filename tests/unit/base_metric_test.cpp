@@ -67,7 +67,10 @@ TEST(Metric, FamiliesMatchPartByPart) {
   EXPECT_EQ(find_metric("reward/math_equal"), nullptr);
   EXPECT_EQ(find_metric("reward/math_equal/max"), nullptr);
   EXPECT_EQ(find_metric("reward//mean"), nullptr);
-  EXPECT_EQ(find_metric("reward/a/b/mean"), nullptr);
+  EXPECT_NE(find_metric("reward/command:a/b.py/mean"), nullptr) << "the path of a program";
+  EXPECT_EQ(find_metric("reward/command:a/b.py/max"), nullptr);
+  EXPECT_EQ(find_metric("reward/a//mean/"), nullptr);
+  EXPECT_EQ(find_metric("outcome/a/b"), nullptr);
   EXPECT_EQ(find_metric("outcome/"), nullptr);
   EXPECT_EQ(find_metric("eval/all/pass@"), nullptr);
   EXPECT_EQ(find_metric("eval/all/pass@x"), nullptr);
