@@ -204,6 +204,12 @@ TEST_F(PlantedFault, LastBitOfAnyFunctionIsNamed) {
           if (kept) nudge(&row.entropy);
           return row;
         });
+  plant("head", "head_probabilities", &CpuFunctions::head_probabilities,
+        [](const float* scaled, int64_t V, const int32_t* kept, int64_t count,
+           const RowSoftmax& row, float* p) {
+          healthy.head_probabilities(scaled, V, kept, count, row, p);
+          nudge(p);
+        });
   plant("head", "head_forward", &CpuFunctions::head_forward,
         [](const float* h, const float* packed, const int32_t* targets, const KeptSets& kept,
            float temperature, float* logp, float* entropy, int64_t T, int64_t D, int64_t V) {

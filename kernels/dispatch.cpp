@@ -149,6 +149,10 @@ RETORT_FORWARD(head_backward,
                 const float* w, const int32_t* targets, const KeptSets& kept, float temperature,
                 float* dh, float* dw, int64_t T, int64_t D, int64_t V),
                (dlogp, dentropy, h, packed, w, targets, kept, temperature, dh, dw, T, D, V))
+RETORT_FORWARD(head_probabilities,
+               (const float* scaled, int64_t V, const int32_t* kept, int64_t count,
+                const RowSoftmax& row, float* p),
+               (scaled, V, kept, count, row, p))
 RETORT_FORWARD(adamw,
                (float* w, const float* grad, float* m, float* v, int64_t count,
                 const AdamwStep& step),

@@ -35,6 +35,7 @@
   X(embedding_forward) \
   X(embedding_backward) \
   X(head_row) \
+  X(head_probabilities) \
   X(head_forward) \
   X(head_backward) \
   X(adamw) \

@@ -36,6 +36,7 @@ const std::vector<Kernel>& all_kernels() {
       {"head",
        "log-probability and entropy of next tokens, fused with the vocabulary product",
        {{"head_row", probe_head_row},
+        {"head_probabilities", probe_head_probabilities},
         {"head_forward", probe_head_forward},
         {"head_backward", probe_head_backward}}},
       {"adamw",

@@ -1,4 +1,5 @@
-// The rate of fused multiply-adds that an instruction set reaches from registers alone.
+// The rates that an instruction set reaches: of fused multiply-adds from registers alone, and of
+// reading.
 #include "kernels/peak.h"
 #include "kernels/vec.h"
 
@@ -23,6 +24,17 @@ float fma_loop(int64_t steps) {
   V16 total = sum[0];
   for (int c = 1; c < kChains; ++c) total = total + sum[c];
   return sum16(total);
+}
+
+float read_loop(const float* from, int64_t count) {
+  // Four streams: one alone does not keep enough requests in flight.
+  V16 sum[4] = {};
+  const int64_t quarter = count / 4;
+  for (int64_t i = 0; i < quarter; i += kLanes) {
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; ++c) sum[c] = sum[c] + load(from + c * quarter + i);
+  }
+  return sum16((sum[0] + sum[1]) + (sum[2] + sum[3]));
 }
 
 }  // namespace retort::kernels::RETORT_ISA

@@ -23,6 +23,7 @@ std::string probe_residual_add_forward();
 std::string probe_embedding_forward();
 std::string probe_embedding_backward();
 std::string probe_head_row();
+std::string probe_head_probabilities();
 std::string probe_head_forward();
 std::string probe_head_backward();
 std::string probe_adamw();

@@ -40,43 +40,42 @@ std::vector<int32_t> kept_set(const float* scaled, int64_t V, const SamplingSett
   return order;
 }
 
-// The id whose share of the cumulative distribution holds u * total.
-int32_t inverse_cdf(const float* scaled, const kernels::RowSoftmax& row,
-                    const std::vector<int32_t>& kept, int64_t V, double u,
-                    std::vector<double>& probabilities) {
-  const int64_t count = kept.empty() ? V : static_cast<int64_t>(kept.size());
-  const auto id_at = [&](int64_t i) { return kept.empty() ? static_cast<int32_t>(i) : kept[i]; };
-  probabilities.resize(count);
-  for (int64_t i = 0; i < count; ++i)
-    probabilities[i] = exact::exp(static_cast<double>(kernels::row_logprob(row, scaled[id_at(i)])));
+// The id whose share of the cumulative distribution holds u * total. `probabilities` are those of
+// the kept list (empty: of every id); sums are in double, tile by tile.
+int32_t inverse_cdf(const std::vector<float>& probabilities, const std::vector<int32_t>& kept,
+                    double u) {
+  const auto count = static_cast<int64_t>(probabilities.size());
+  std::vector<double> tiles;
   double total = 0;
   for (int64_t begin = 0; begin < count; begin += kTile) {
     double tile = 0;
     for (int64_t i = begin; i < std::min(begin + kTile, count); ++i) tile += probabilities[i];
+    tiles.push_back(tile);
     total += tile;
   }
   const double target = u * total;
+  // The last tile that begins at or below the target; behind the end by rounding: the last of all.
+  size_t chosen = 0;
   double before = 0;
-  int32_t last = id_at(0);
-  for (int64_t begin = 0; begin < count; begin += kTile) {
-    const int64_t end = std::min(begin + kTile, count);
-    double tile = 0;
-    for (int64_t i = begin; i < end; ++i) tile += probabilities[i];
-    if (target < before + tile || end == count) {
-      double within = 0;
-      for (int64_t i = begin; i < end; ++i) {
-        within += probabilities[i];
-        if (probabilities[i] > 0) last = id_at(i);
-        if (target < before + within && probabilities[i] > 0) return id_at(i);
-      }
-      if (end == count) return last;
-    }
-    if (tile > 0)
-      for (int64_t i = begin; i < end; ++i)
-        if (probabilities[i] > 0) last = id_at(i);
-    before += tile;
+  for (double begins = 0; chosen + 1 < tiles.size(); ++chosen) {
+    begins += tiles[chosen];
+    if (target < begins) break;
+    before = begins;
   }
-  return last;
+  // An id of probability 0 is never drawn: the last one that has some stands for what is behind it.
+  const auto first = static_cast<int64_t>(chosen) * kTile;
+  const int64_t last = std::min(first + kTile, count);
+  double within = 0;
+  int64_t drawn = -1;
+  for (int64_t i = first; i < last; ++i) {
+    within += probabilities[i];
+    if (probabilities[i] <= 0) continue;
+    drawn = i;
+    if (target < before + within) break;
+  }
+  for (int64_t i = first - 1; drawn < 0; --i)
+    if (probabilities[i] > 0) drawn = i;
+  return kept.empty() ? static_cast<int32_t>(drawn) : kept[drawn];
 }
 
 SampledToken sample_row(float* logits, int64_t V, const PhiloxCounter& counter,
@@ -95,9 +94,12 @@ SampledToken sample_row(float* logits, int64_t V, const PhiloxCounter& counter,
   if (greedy) {
     token.id = static_cast<int32_t>(std::max_element(logits, logits + V) - logits);
   } else {
-    thread_local std::vector<double> probabilities;
+    thread_local std::vector<float> probabilities;
+    probabilities.resize(token.kept.empty() ? static_cast<size_t>(V) : token.kept.size());
+    kernels::head_probabilities(logits, V, token.kept.empty() ? nullptr : token.kept.data(),
+                                static_cast<int64_t>(token.kept.size()), row, probabilities.data());
     const double u = uniform53(philox({settings.seed, settings.purpose, 0}, counter));
-    token.id = inverse_cdf(logits, row, token.kept, V, u, probabilities);
+    token.id = inverse_cdf(probabilities, token.kept, u);
   }
   token.logprob = kernels::row_logprob(row, logits[token.id]);
   token.entropy = row.entropy;

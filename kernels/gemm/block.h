@@ -26,6 +26,8 @@ struct Block {
   int64_t c_stride;
   bool accumulate;
   const float* bias;  // [columns] or null
+  // What the caller reads next as B, in panels like B's: fetched ahead. Null: not known.
+  const float* after = nullptr;
 };
 
 static void copy_columns(const float* from, int64_t from_stride, float* to, int64_t to_stride,
@@ -36,7 +38,7 @@ static void copy_columns(const float* from, int64_t from_stride, float* to, int6
 }
 
 template <Left kLeft, int R, int P>
-static void run_tile(const Block& block, int64_t row, int64_t panel) {
+static void run_tile(const Block& block, int64_t row, int64_t panel, Ahead& ahead) {
   constexpr int64_t kColumns = P * kLanes;
   const int64_t column = panel * kLanes;
   const int64_t columns = block.columns - column < kColumns ? block.columns - column : kColumns;
@@ -59,7 +61,7 @@ static void run_tile(const Block& block, int64_t row, int64_t panel) {
   } else {
     tile.clear();
   }
-  tile.add(left, b, block.b.step_stride, block.steps);
+  tile.add(left, b, block.b.step_stride, block.steps, ahead);
   if (block.bias) {
     for (int p = 0; p < P; ++p) {
       const V16 bias = load_n(block.bias + column + p * kLanes, columns - p * kLanes);
@@ -75,21 +77,21 @@ static void run_tile(const Block& block, int64_t row, int64_t panel) {
 
 // As many panels at a time as a tile of R rows takes, then the rest at once.
 template <Left kLeft, int R, int P = tile_panels(R)>
-static void run_panels(const Block& block, int64_t row, int64_t panel, int64_t end) {
-  for (; panel + P <= end; panel += P) run_tile<kLeft, R, P>(block, row, panel);
+static void run_panels(const Block& block, int64_t row, int64_t panel, int64_t end, Ahead& ahead) {
+  for (; panel + P <= end; panel += P) run_tile<kLeft, R, P>(block, row, panel, ahead);
   if constexpr (P > 1) {
-    if (panel < end) run_panels<kLeft, R, P - 1>(block, row, panel, end);
+    if (panel < end) run_panels<kLeft, R, P - 1>(block, row, panel, end, ahead);
   }
 }
 
 // The largest tile that `rows` fill; the caller goes on after the rows that were done.
 template <Left kLeft, int R = kTileRows>
 static int64_t run_rows(const Block& block, int64_t row, int64_t rows, int64_t panel,
-                        int64_t panels) {
+                        int64_t panels, Ahead& ahead) {
   if constexpr (R > 1) {
-    if (rows < R) return run_rows<kLeft, next_tile(R)>(block, row, rows, panel, panels);
+    if (rows < R) return run_rows<kLeft, next_tile(R)>(block, row, rows, panel, panels, ahead);
   }
-  run_panels<kLeft, R>(block, row, panel, panel + panels);
+  run_panels<kLeft, R>(block, row, panel, panel + panels, ahead);
   return R;
 }
 
@@ -101,8 +103,25 @@ static void run_block(const Block& block) {
   const int64_t group = tile_panels(static_cast<int>(tile_rows));
   for (int64_t panel = 0; panel < panels; panel += group) {
     const int64_t width = panels - panel < group ? panels - panel : group;
-    for (int64_t row = 0; row < block.rows;)
-      row += run_rows<kLeft>(block, row, block.rows - row, panel, width);
+    // The next panels, spread over the tiles of these. One row alone is a stream already.
+    Ahead ahead;
+    const int64_t rest = panels - panel - width;
+    const float* next =
+        rest > 0 ? block.b.data + (panel + width) * block.b.panel_stride : block.after;
+    if (block.rows > 1 && next) {
+      ahead.data = next;
+      ahead.panel_stride = block.b.panel_stride;
+      ahead.steps = block.steps;
+      ahead.panels = rest > 0 && rest < group ? rest : width;
+      const int64_t tiles = (block.rows + tile_rows - 1) / tile_rows;
+      ahead.lines = (kAheadSteps * ahead.panels + tiles - 1) / tiles;
+    }
+    for (int64_t row = 0; row < block.rows;) {
+      // Packed tiles lie where they are.
+      const int64_t left = block.rows - row;
+      row += run_rows<kLeft>(block, row, kLeft == Left::kTiles ? left : split_rows(left), panel,
+                             width, ahead);
+    }
   }
 }
 

@@ -137,7 +137,8 @@ void gemm_forward(const float* x_TK, const float* packed, const float* bias_N, f
                               .c = y_TN + row * N + column,
                               .c_stride = N,
                               .accumulate = k > 0,
-                              .bias = last && bias_N ? bias_N + column : nullptr});
+                              .bias = last && bias_N ? bias_N + column : nullptr,
+                              .after = last ? nullptr : packed + (panel * K + k + steps) * kLanes});
     }
   });
 }

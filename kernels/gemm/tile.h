@@ -18,10 +18,17 @@ constexpr int tile_panels(int rows) { return rows == 1 ? 8 : rows == 2 ? 6 : row
 constexpr int next_tile(int rows) {
   return rows == 12 ? 8 : rows == 8 ? 6 : rows == 6 ? 4 : rows - 1;
 }
+// Rows of the next tile when `left` are to come.
+RETORT_INLINE int64_t split_rows(int64_t left) { return left; }
 #else
 constexpr int kTileRows = 6;
 constexpr int tile_panels(int rows) { return rows == 1 ? 4 : rows == 2 ? 3 : rows == 3 ? 2 : 1; }
 constexpr int next_tile(int rows) { return rows - 1; }
+// Equal tiles: one of a row or two would leave the arithmetic waiting.
+RETORT_INLINE int64_t split_rows(int64_t left) {
+  const int64_t tiles = (left + kTileRows - 1) / kTileRows;
+  return (left + tiles - 1) / tiles;
+}
 #endif
 
 // How A(r, s) lies in memory: rows as lines (a[r * stride + s]), steps as lines (a[s * stride +
@@ -52,6 +59,27 @@ struct LeftRows {
   RETORT_INLINE float operator()(int r, int64_t s) const { return rows[r][s]; }
 };
 
+// Panels that a later tile reads: fetched into the first cache while this one computes, so that a
+// product of few rows does not wait for memory at the head of each panel.
+struct Ahead {
+  const float* data = nullptr;  // panel p at data + p * panel_stride, its steps one after the other
+  int64_t panel_stride = 0;
+  int64_t steps = 0, panels = 0;
+  int64_t panel = 0, step = 0;  // the line that is next
+  int64_t lines = 0;            // to fetch for every kAheadSteps steps of a tile
+
+  RETORT_INLINE void fetch() {
+    for (int64_t i = 0; i < lines && panel < panels; ++i) {
+      __builtin_prefetch(data + panel * panel_stride + step * kLanes, 0, 3);
+      if (++step == steps) {
+        step = 0;
+        ++panel;
+      }
+    }
+  }
+};
+constexpr int64_t kAheadSteps = 8;
+
 template <int R, int P>
 struct Tile {
   V16 acc[R][P];
@@ -68,8 +96,24 @@ struct Tile {
   template <class A>
   RETORT_INLINE void add(const A& left, const float* const (&b)[P], int64_t b_stride,
                          int64_t steps) {
+    add_steps(left, b, b_stride, 0, steps);
+  }
+  template <class A>
+  RETORT_INLINE void add(const A& left, const float* const (&b)[P], int64_t b_stride, int64_t steps,
+                         Ahead& ahead) {
+    int64_t s = 0;
+    for (; ahead.panel < ahead.panels && s + kAheadSteps <= steps; s += kAheadSteps) {
+      ahead.fetch();
+      add_steps(left, b, b_stride, s, s + kAheadSteps);
+    }
+    add_steps(left, b, b_stride, s, steps);
+  }
+
+  template <class A>
+  RETORT_INLINE void add_steps(const A& left, const float* const (&b)[P], int64_t b_stride,
+                               int64_t first, int64_t end) {
 #pragma GCC unroll 2
-    for (int64_t s = 0; s < steps; ++s) {
+    for (int64_t s = first; s < end; ++s) {
       V16 right[P];
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p) right[p] = load(b[p] + s * b_stride);

@@ -42,6 +42,10 @@ inline float row_logprob(const RowSoftmax& row, float scaled) {
   return (scaled - row.max) - row.log_sum;
 }
 
+// p[j] = exp of the log-probability of the kept list's id j (kept null: of id j), for the sampler.
+void head_probabilities(const float* scaled_V, int64_t V, const int32_t* kept, int64_t kept_count,
+                        const RowSoftmax& row, float* p);
+
 void head_forward(const float* h_TD, const float* packed_VD, const int32_t* targets_T,
                   const KeptSets& kept, float temperature, float* logp_T, float* entropy_T,
                   int64_t T, int64_t D, int64_t V);

@@ -117,6 +117,17 @@ RowSoftmax head_row(const float* logits_V, int64_t V, const int32_t* kept, int64
   return row;
 }
 
+void head_probabilities(const float* scaled_V, int64_t V, const int32_t* kept, int64_t kept_count,
+                        const RowSoftmax& row, float* p) {
+  const int64_t count = kept ? kept_count : V;
+  const V16 max = splat16(row.max);
+  const V16 log_sum = splat16(row.log_sum);
+  for (int64_t j = 0; j < count; j += kLanes) {
+    const V16 logp = (kept_scaled(scaled_V, kept, j, count) - max) - log_sum;
+    store_n(p + j, exp_f32(logp), count - j);
+  }
+}
+
 void head_forward(const float* h_TD, const float* packed_VD, const int32_t* targets_T,
                   const KeptSets& kept, float temperature, float* logp_T, float* entropy_T,
                   int64_t T, int64_t D, int64_t V) {

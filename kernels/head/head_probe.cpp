@@ -1,3 +1,4 @@
+#include "kernels/exp_log.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/head/head.h"
 #include "kernels/probe.h"
@@ -58,6 +59,26 @@ std::string probe_head_row() {
       got[T + t] = row.entropy;
     }
     const std::string message = describe(use_kept ? "kept sets" : "whole vocabulary", got, want, T);
+    if (!message.empty()) return message;
+  }
+  return "";
+}
+
+std::string probe_head_probabilities() {
+  const std::vector<float> scaled = random_floats(V, 8);
+  const RowSoftmax row = {scaled[3], 1.25f, 0.0f};
+  std::vector<int32_t> ids;
+  for (int32_t v = 1; v < V; v += 3) ids.push_back(v);
+  for (const bool use_kept : {false, true}) {
+    const auto count = use_kept ? static_cast<int64_t>(ids.size()) : V;
+    std::vector<float> want(count);
+    for (int64_t j = 0; j < count; ++j)
+      want[j] = exp_f32(row_logprob(row, scaled[use_kept ? ids[j] : j]));
+    GuardedOutput got(count);
+    head_probabilities(scaled.data(), V, use_kept ? ids.data() : nullptr, count, row, got.data());
+    if (!got.intact()) return "writes outside its output";
+    const std::string message =
+        describe(use_kept ? "kept sets" : "whole vocabulary", got.values(), want, 1);
     if (!message.empty()) return message;
   }
   return "";

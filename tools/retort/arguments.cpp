@@ -27,6 +27,10 @@ void Arguments::positional(const std::string& name, std::string& value, const st
                            bool required) {
   parser_->app.add_option(name, value, help)->required(required);
 }
+void Arguments::positional(const std::string& name, std::vector<std::string>& values,
+                           const std::string& help) {
+  parser_->app.add_option(name, values, help);
+}
 void Arguments::option(const std::string& flag, std::string& value, const std::string& help,
                        bool required) {
   parser_->app.add_option(flag, value, help)->required(required)->capture_default_str();

@@ -15,6 +15,8 @@ class Arguments {
 
   void positional(const std::string& name, std::string& value, const std::string& help,
                   bool required = true);
+  void positional(const std::string& name, std::vector<std::string>& values,
+                  const std::string& help);  // any number, none too
   void option(const std::string& flag, std::string& value, const std::string& help,
               bool required = false);
   void option(const std::string& flag, int64_t& value, const std::string& help);

@@ -29,18 +29,23 @@ void fix_gpu_arithmetic() {
 
 }  // namespace
 
-LoadedModel load_policy(const std::string& path, const std::string& place,
-                        const std::string& device) {
+LoadedModel place_policy(Weights weights, const std::string& device) {
   LoadedModel model;
-  model.dir = resolve_model_dir(path, place);
-  const std::string target = resolve_device(device, place);
-  Weights weights = load_weights(model.dir);
-  if (target == "cuda") {
+  if (device == "cuda") {
     fix_gpu_arithmetic();
     model.masters = weights;
-    weights = to_device(weights, target);
+    weights = to_device(weights, device);
   }
   model.policy = std::make_unique<Policy>(std::move(weights));
+  return model;
+}
+
+LoadedModel load_policy(const std::string& path, const std::string& place,
+                        const std::string& device) {
+  const std::string dir = resolve_model_dir(path, place);
+  const std::string target = resolve_device(device, place);
+  LoadedModel model = place_policy(load_weights(dir), target);
+  model.dir = dir;
   return model;
 }
 

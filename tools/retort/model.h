@@ -19,6 +19,8 @@ struct LoadedModel {
 };
 
 // `device`: auto, cpu, cuda. Errors name `place`.
+// The policy of fp32 weights on the CPU, on its device ("cpu", "cuda"); no directory, no codec.
+LoadedModel place_policy(Weights weights, const std::string& device);
 LoadedModel load_policy(const std::string& path, const std::string& place,
                         const std::string& device);  // no codec
 LoadedModel load_model(const std::string& path, const std::string& place,
