@@ -51,6 +51,7 @@ static void run_tile(const Block& block, int64_t row, int64_t panel, Ahead& ahea
   // A tile that reaches over the last column works on a copy.
   float copy[R * kColumns];
   if (!whole) {
+    __builtin_memset(copy, 0, sizeof(copy));
     if (block.accumulate) copy_columns(c, c_stride, copy, kColumns, R, columns);
     c = copy;
     c_stride = kColumns;
