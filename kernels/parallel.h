@@ -35,7 +35,7 @@ inline __attribute__((always_inline)) void parallel_for(int64_t count, int64_t g
 
 // Memory of the calling thread, 64-byte aligned, at least `floats` long, valid until its next
 // request for the same slot. Contents are undefined.
-enum class Scratch { kRightPanel, kLeftBlock, kLogits, kScores, kSequence, kCount };
+enum class Scratch { kRightPanel, kRightBlock, kLeftBlock, kLogits, kScores, kSequence, kCount };
 float* scratch(Scratch slot, int64_t floats);
 
 }  // namespace retort::kernels

@@ -6,8 +6,8 @@
 namespace retort::kernels::RETORT_ISA {
 namespace {
 
-// Most steps of the reduced dimension whose panel (16 columns) stays in the first cache.
-constexpr int64_t kStepBlock = 320;
+// Most steps of the reduced dimension whose panels stay in the first cache with the rows of a tile.
+constexpr int64_t kStepBlock = kTileRows == 12 ? 192 : 256;
 // Rows whose left operand stays in the second cache for a block of steps.
 constexpr int64_t kRowBlock = 192;
 // Outputs of a piece of work that stay in the second cache beside its rows, for products whose
@@ -67,19 +67,23 @@ RETORT_INLINE int64_t block_steps(int64_t steps) {
   return ceil_div(steps, ceil_div(steps, kStepBlock));
 }
 
-// Panels of the right operand that a product packs at a time: what the largest tile takes.
-constexpr int64_t kPackedColumns = tile_panels(kTileRows) * kLanes;
+// Columns of the right operand that a product packs at a time: long pieces of its rows, which lie
+// pages apart; packed they stay in the second cache.
+constexpr int64_t kPackedColumns = 64;
+// Rows of a transposed left operand likewise: whole tiles of either instruction set.
+constexpr int64_t kPackedRows = 60;
+// Floats whose packing is worth another thread.
+constexpr int64_t kPackedWork = 1 << 13;
 
-// panels[p][s][16] = b[s][16 p ..] for at most kPackedColumns columns, zeros beyond `columns`.
-static Right pack_panels(const float* b, int64_t b_stride, int64_t steps, int64_t columns) {
-  float* panels = scratch(Scratch::kRightPanel, kStepBlock * kPackedColumns);
-  for (int64_t column = 0; column < columns; column += kLanes) {
-    float* panel = panels + column * steps;
-    for (int64_t s = 0; s < steps; ++s) {
-      store(panel + s * kLanes, load_n(b + s * b_stride + column, columns - column));
+// panels[p][s][16] = b[s][16 p ..], zeros beyond `columns`.
+static void pack_panels(const float* b, int64_t b_stride, int64_t steps, int64_t columns,
+                        float* panels) {
+  for (int64_t s = 0; s < steps; ++s) {
+    for (int64_t column = 0; column < columns; column += kLanes) {
+      store(panels + column * steps + s * kLanes,
+            load_n(b + s * b_stride + column, columns - column));
     }
   }
-  return {panels, steps * kLanes, kLanes};
 }
 
 // left[tile][s][kTileRows] = dy[s][row ..]: dy transposed, so that a tile of rows reads its steps
@@ -90,9 +94,8 @@ static void pack_tiles(const float* dy, int64_t dy_stride, int64_t steps, int64_
     float* tile = left + row * steps;
     const int64_t count = min(kTileRows, rows - row);
     if (count == kTileRows) {
-      for (int64_t s = 0; s < steps; ++s) {
+      for (int64_t s = 0; s < steps; ++s)
         __builtin_memcpy(tile + s * kTileRows, dy + s * dy_stride + row, kTileRows * sizeof(float));
-      }
       continue;
     }
     for (int64_t s = 0; s < steps; ++s) {
@@ -154,10 +157,11 @@ void gemm_backward_input(const float* dy_TN, const float* w_NK, float* dx_TK, in
                  const int64_t end = min(K, (panel + panels) * kLanes);
                  for (int64_t column = panel * kLanes; column < end; column += kPackedColumns) {
                    const int64_t columns = min(kPackedColumns, end - column);
-                   const Right right = pack_panels(w_NK + n * K + column, K, steps, columns);
+                   float* packed = scratch(Scratch::kRightPanel, kStepBlock * kPackedColumns);
+                   pack_panels(w_NK + n * K + column, K, steps, columns, packed);
                    run_block<Left::kRows>({.a = dy_TN + row * N + n,
                                            .a_stride = N,
-                                           .b = right,
+                                           .b = {packed, steps * kLanes, kLanes},
                                            .rows = rows,
                                            .steps = steps,
                                            .columns = columns,
@@ -170,34 +174,46 @@ void gemm_backward_input(const float* dy_TN, const float* w_NK, float* dx_TK, in
              });
 }
 
-// A piece transposes its rows of dy: the fewer pieces, the less of it.
+// For each block of tokens both operands are packed once, by all threads, and then multiplied.
 void gemm_backward_weight(const float* dy_TN, const float* x_TK, float* dw_NK, float* db_N,
                           int64_t T, int64_t K, int64_t N) {
   if (T == 0) return;
   const int64_t block = block_steps(T);
-  for_pieces(make_pieces(N, K, T, N * K),
-             [=](int64_t row, int64_t rows, int64_t panel, int64_t panels) {
-               float* left = scratch(Scratch::kLeftBlock, kStepBlock * (kRowBlock + kTileRows));
-               for (int64_t t = 0; t < T; t += block) {
-                 const int64_t steps = min(block, T - t);
-                 pack_tiles(dy_TN + t * N + row, N, steps, rows, left);
-                 const int64_t end = min(K, (panel + panels) * kLanes);
-                 for (int64_t column = panel * kLanes; column < end; column += kPackedColumns) {
-                   const int64_t columns = min(kPackedColumns, end - column);
-                   const Right right = pack_panels(x_TK + t * K + column, K, steps, columns);
-                   run_block<Left::kTiles>({.a = left,
-                                            .a_stride = 0,
-                                            .b = right,
-                                            .rows = rows,
-                                            .steps = steps,
-                                            .columns = columns,
-                                            .c = dw_NK + row * K + column,
-                                            .c_stride = K,
-                                            .accumulate = true,
-                                            .bias = nullptr});
-                 }
-               }
-             });
+  const int64_t tile_groups = ceil_div(N, kPackedRows);
+  const int64_t panel_groups = ceil_div(K, kPackedColumns);
+  float* left = scratch(Scratch::kLeftBlock, block * tile_groups * kPackedRows);
+  float* right = scratch(Scratch::kRightBlock, block * panel_groups * kPackedColumns);
+  const Pieces pieces = make_pieces(N, K, block, N * K);
+  for (int64_t t = 0; t < T; t += block) {
+    const int64_t steps = min(block, T - t);
+    parallel_for(tile_groups + panel_groups, ceil_div(kPackedWork, steps * kPackedColumns),
+                 [=](int64_t begin, int64_t end) {
+                   for (int64_t i = begin; i < end; ++i) {
+                     if (i < tile_groups) {
+                       const int64_t row = i * kPackedRows;
+                       pack_tiles(dy_TN + t * N + row, N, steps, min(kPackedRows, N - row),
+                                  left + row * steps);
+                     } else {
+                       const int64_t column = (i - tile_groups) * kPackedColumns;
+                       pack_panels(x_TK + t * K + column, K, steps, min(kPackedColumns, K - column),
+                                   right + column * steps);
+                     }
+                   }
+                 });
+    for_pieces(pieces, [=](int64_t row, int64_t rows, int64_t panel, int64_t panels) {
+      const int64_t column = panel * kLanes;
+      run_block<Left::kTiles>({.a = left + row * steps,
+                               .a_stride = 0,
+                               .b = {right + column * steps, steps * kLanes, kLanes},
+                               .rows = rows,
+                               .steps = steps,
+                               .columns = min(panels * kLanes, K - column),
+                               .c = dw_NK + row * K + column,
+                               .c_stride = K,
+                               .accumulate = true,
+                               .bias = nullptr});
+    });
+  }
   if (!db_N) return;
   parallel_for(ceil_div(N, kLanes), ceil_div(1 << 13, T), [=](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel) {

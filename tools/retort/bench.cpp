@@ -53,7 +53,7 @@ void print_row(const BenchResult& result) {
   std::string settings;
   for (const auto& [name, value] : result.settings)
     settings += fmt::format("{}{}={}", settings.empty() ? "" : " ", name, setting_text(value));
-  fmt::print("{:21} {:58} {:6} {:10.5g} {:10.5g} {:8} {:5.2f}\n", result.name, settings,
+  fmt::print("{:21} {:58} {:6} {:10.5g} {:10.5g} {:8} {:6.2g}\n", result.name, settings,
              result.bound_kind, result.bound, result.measured, result.unit, result.ratio);
   std::fflush(stdout);
 }
@@ -122,7 +122,7 @@ int run_bench(const CommandArguments& arguments) {
   options.device = resolve_device(options.device, "--device");
   const std::vector<const BenchCase*> chosen = chosen_cases(names, options.device);
   if (!json)
-    fmt::print("{:21} {:58} {:6} {:>10} {:>10} {:8} {:>5}\n", "case", "settings", "bound", "",
+    fmt::print("{:21} {:58} {:6} {:>10} {:>10} {:8} {:>6}\n", "case", "settings", "bound", "",
                "measured", "", "ratio");
   std::fflush(stdout);
   Bench bench(options.device, json ? print_json : print_row);
