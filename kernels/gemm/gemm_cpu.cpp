@@ -124,7 +124,8 @@ void gemm_pack(const float* w_NK, int64_t N, int64_t K, float* packed) {
 void gemm_forward(const float* x_TK, const float* packed, const float* bias_N, float* y_TN,
                   int64_t T, int64_t K, int64_t N) {
   if (T == 0) return;
-  const int64_t block = block_steps(K);
+  // One row reads the matrix once, as long streams.
+  const int64_t block = T == 1 ? K : block_steps(K);
   for_pieces(make_pieces(T, N, K, kPieceOutputs), [=](int64_t row, int64_t rows, int64_t panel,
                                                       int64_t panels) {
     const int64_t column = panel * kLanes;
