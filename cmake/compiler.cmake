@@ -41,6 +41,13 @@ if(RETORT_SANITIZE)
   endif()
 endif()
 
+if(RETORT_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "RETORT_FUZZ needs clang++; configure with the preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_package(Threads REQUIRED)
 
 if(RETORT_CCACHE)

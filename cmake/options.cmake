@@ -4,6 +4,7 @@ set(RETORT_CUDA "AUTO" CACHE STRING "Link LibTorch's CUDA half: AUTO (on where a
 set_property(CACHE RETORT_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(RETORT_SANITIZE "" CACHE STRING "Sanitizers: empty, address,undefined or thread")
 set_property(CACHE RETORT_SANITIZE PROPERTY STRINGS "" "address,undefined" "thread")
+option(RETORT_FUZZ "Build tests/fuzz with libFuzzer; needs clang++" OFF)
 option(RETORT_WERROR "Warnings are errors" OFF)
 option(RETORT_DEBUG_INFO "Line tables (-g1) in every build type" OFF)
 option(RETORT_CCACHE "Compile through ccache when it is found" ON)

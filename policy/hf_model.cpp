@@ -3,10 +3,10 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/record/weights_digest.h"
 #include "policy/checkpoint/decoder_tensors.h"
 #include "policy/checkpoint/hf_weights.h"
 #include "policy/checkpoint/model_config.h"
-#include "policy/digest.h"
 
 #include <ATen/core/grad_mode.h>
 

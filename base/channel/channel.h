@@ -17,8 +17,8 @@
 // the same.
 //
 // All functions may be called from any thread. No exceptions: what happens is the result.
+#include "base/record/assignment.h"
 #include "base/record/sample.h"
-#include "base/record/task.h"
 #include "base/wait.h"
 
 #include <cstdint>
@@ -62,17 +62,6 @@ class SampleReceiver {
   virtual void settle(uint32_t step) = 0;
   // The run is over: senders get kClosed.
   virtual void close() = 0;
-};
-
-// Which samples of which task a worker is to make, under which weights.
-struct Assignment {
-  uint32_t step = 0;
-  uint32_t task_index = 0;  // in its step
-  uint32_t first_slot = 0;
-  uint32_t slots = 0;    // samples wanted: slots first_slot .. first_slot + slots - 1
-  uint32_t version = 0;  // number of the Version to sample with
-  Task task;
-  bool operator==(const Assignment&) const = default;
 };
 
 struct AssignmentReceived {

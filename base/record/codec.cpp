@@ -218,9 +218,31 @@ const Field<Version> kVersionFields[] = {
 
 const char* inconsistency(const Version&) { return nullptr; }
 
+// ---- Assignment
+
+const Field<Assignment> kAssignmentFields[] = {
+    RETORT_NUMBER_FIELD(Assignment, 1, step),
+    RETORT_NUMBER_FIELD(Assignment, 2, task_index),
+    RETORT_NUMBER_FIELD(Assignment, 3, first_slot),
+    RETORT_NUMBER_FIELD(Assignment, 4, slots),
+    RETORT_NUMBER_FIELD(Assignment, 5, version),
+    {6, "task", [](const Assignment& r, Writer& w) { w.numbers(encode(r.task)); },
+     [](Assignment& r, Reader& in) {
+       if (auto task = decode_task(in.take(in.left()), nullptr))
+         r.task = std::move(*task);
+       else
+         in.take(1);  // nothing is left: makes the reader bad
+     }},
+};
+
+const char* inconsistency(const Assignment& assignment) {
+  const uint64_t end = uint64_t{assignment.first_slot} + assignment.slots;
+  return end > UINT32_MAX ? "slots go beyond the largest number" : nullptr;
+}
+
 // ---- any record
 
-enum class Kind : uint16_t { kTask = 1, kSample = 2, kVerdict = 3, kVersion = 4 };
+enum class Kind : uint16_t { kTask = 1, kSample = 2, kVerdict = 3, kVersion = 4, kAssignment = 5 };
 
 template <class Record>
 std::vector<uint8_t> encode_record(Kind kind, std::span<const Field<Record>> fields,
@@ -297,6 +319,10 @@ std::vector<uint8_t> encode(const Version& version) {
   return encode_record<Version>(Kind::kVersion, kVersionFields, version);
 }
 
+std::vector<uint8_t> encode(const Assignment& assignment) {
+  return encode_record<Assignment>(Kind::kAssignment, kAssignmentFields, assignment);
+}
+
 std::optional<Task> decode_task(std::span<const uint8_t> bytes, std::string* error) {
   return decode_record<Task>(Kind::kTask, kTaskFields, bytes, error);
 }
@@ -308,6 +334,10 @@ std::optional<Verdict> decode_verdict(std::span<const uint8_t> bytes, std::strin
 }
 std::optional<Version> decode_version(std::span<const uint8_t> bytes, std::string* error) {
   return decode_record<Version>(Kind::kVersion, kVersionFields, bytes, error);
+}
+
+std::optional<Assignment> decode_assignment(std::span<const uint8_t> bytes, std::string* error) {
+  return decode_record<Assignment>(Kind::kAssignment, kAssignmentFields, bytes, error);
 }
 
 }  // namespace retort

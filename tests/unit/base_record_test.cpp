@@ -62,7 +62,18 @@ Version example_version() {
           {{"a", "F32", {2, 3}}, {"b", "BF16", {}}}};
 }
 
-// One record kind with its functions, so that each property is tested for all four.
+Assignment example_assignment() {
+  Assignment assignment;
+  assignment.step = 3;
+  assignment.task_index = 17;
+  assignment.first_slot = 2;
+  assignment.slots = 6;
+  assignment.version = 2;
+  assignment.task = example_task();
+  return assignment;
+}
+
+// One record kind with its functions, so that each property is tested for all.
 struct Kind {
   const char* name;
   Bytes bytes;
@@ -80,7 +91,8 @@ std::vector<Kind> kinds() {
   return {kind("task", example_task(), decode_task),
           kind("sample", example_sample(), decode_sample),
           kind("verdict", example_verdict(), decode_verdict),
-          kind("version", example_version(), decode_version)};
+          kind("version", example_version(), decode_version),
+          kind("assignment", example_assignment(), decode_assignment)};
 }
 
 TEST(Record, RoundTripKeepsEveryField) {
@@ -89,6 +101,8 @@ TEST(Record, RoundTripKeepsEveryField) {
   EXPECT_EQ(decode_sample(encode(example_sample()), &error), example_sample()) << error;
   EXPECT_EQ(decode_verdict(encode(example_verdict()), &error), example_verdict()) << error;
   EXPECT_EQ(decode_version(encode(example_version()), &error), example_version()) << error;
+  EXPECT_EQ(decode_assignment(encode(example_assignment()), &error), example_assignment()) << error;
+  EXPECT_EQ(decode_assignment(encode(Assignment{}), &error), Assignment{}) << error;
   EXPECT_EQ(decode_task(encode(Task{}), &error), Task{}) << error;
   EXPECT_EQ(decode_sample(encode(Sample{}), &error), Sample{}) << error;
   EXPECT_EQ(decode_verdict(encode(Verdict{}), &error), Verdict{}) << error;
@@ -217,6 +231,15 @@ TEST(Record, SampleWhoseLengthsDisagreeIsRefused) {
   without_optional.kept_ids.clear();
   without_optional.kept_begin.clear();
   EXPECT_EQ(decode_sample(encode(without_optional), nullptr), without_optional);
+}
+
+TEST(Record, AssignmentBeyondTheLargestSlotIsRefused) {
+  Assignment assignment = example_assignment();
+  assignment.first_slot = UINT32_MAX;
+  assignment.slots = 1;
+  EXPECT_THROW(encode(assignment), InternalError);
+  assignment.slots = 0;
+  EXPECT_EQ(decode_assignment(encode(assignment), nullptr), assignment);
 }
 
 TEST(Record, SampleWithALyingPromptLengthIsRefused) {

@@ -14,6 +14,9 @@ class WeightsDigest {
   WeightsDigest();
   ~WeightsDigest();
   void add(const TensorEntry& entry, const void* bytes, size_t count);
+  // The same in parts: the head of a tensor, then its bytes in order.
+  void begin(const TensorEntry& entry);
+  void append(const void* bytes, size_t count);
   std::string hex() const;  // 32 hex digits
 
  private:

@@ -1,4 +1,4 @@
-#include "policy/digest.h"
+#include "base/record/weights_digest.h"
 
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -16,10 +16,18 @@ WeightsDigest::WeightsDigest() : state_(std::make_unique<State>()) {
 WeightsDigest::~WeightsDigest() = default;
 
 void WeightsDigest::add(const TensorEntry& entry, const void* bytes, size_t count) {
+  begin(entry);
+  append(bytes, count);
+}
+
+void WeightsDigest::begin(const TensorEntry& entry) {
   std::string head = entry.name + '\0' + entry.dtype + '\0';
   for (const int64_t dim : entry.shape) head += std::to_string(dim) + ',';
   head += '\0';
   XXH3_128bits_update(state_->xxh, head.data(), head.size());
+}
+
+void WeightsDigest::append(const void* bytes, size_t count) {
   XXH3_128bits_update(state_->xxh, bytes, count);
 }
 

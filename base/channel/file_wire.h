@@ -1,0 +1,27 @@
+#pragma once
+// Wires through a folder that both sides see: each direction of each worker is a folder of segment
+// files that its sender appends to and its receiver reads and removes. For machines that share a
+// file system and no network, and for looking at what crosses. Not durable in itself: what the
+// receiver had not acknowledged is sent again.
+//
+//   FOLDER/WORKER/to_learner/000001.segment    records: u32 length of head and body, u64 digest,
+//   FOLDER/WORKER/to_worker/000001.segment     head, body
+#include "base/channel/wire.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace retort {
+
+struct FileWireOptions {
+  std::string folder;
+  uint64_t segment_bytes = uint64_t{16} << 20;  // a new segment is begun beyond
+};
+
+// UserError when the folder cannot be made, read or written. A learner's end that is made anew
+// passes over what was written for its predecessor.
+std::unique_ptr<Wire> file_learner_wire(const FileWireOptions& options);
+std::unique_ptr<Wire> file_worker_wire(const FileWireOptions& options);
+
+}  // namespace retort

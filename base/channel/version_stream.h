@@ -1,0 +1,50 @@
+#pragma once
+// How the weights of a Version cross: as plain bytes, in chunks that the worker asks for. So memory
+// is bounded by one Version and a window of chunks, and a stream that broke goes on where it was.
+// Both sides check the digest (base/record/weights_digest.h): the publisher before anyone can have
+// it, the worker before it hands it out. Over a channel: RemoteLearner::publish,
+// RemoteWorker::version. By a folder that both see: write_version, read_version.
+#include "base/channel/channel.h"
+#include "base/record/version.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace retort {
+
+inline constexpr uint64_t kVersionChunkBytes = uint64_t{4} << 20;
+inline constexpr size_t kVersionWindow = 4;  // chunks asked for and not here yet
+
+// A Version with its bytes; copies share them.
+struct VersionBytes {
+  Version version;
+  // One per row of version.tensors, in its order (sorted by name).
+  std::vector<std::span<const uint8_t>> tensors;
+  std::shared_ptr<const void> owner;  // keeps `tensors` alive
+};
+
+struct VersionReceived {
+  ReceiveKind kind = ReceiveKind::kClosed;
+  std::shared_ptr<const VersionBytes> version;  // when kReceived
+  std::string waited;                           // when kTimeout: for what, and who holds it
+};
+
+// Bytes of a tensor; nullopt for a type that is not known, a negative dimension, or more than 2^62.
+std::optional<uint64_t> tensor_bytes(const TensorEntry& tensor);
+// Sum over the table; nullopt as above.
+std::optional<uint64_t> version_bytes(const Version& version);
+// What is wrong with the bytes of a Version (a size, its digest), in one line, or "".
+std::string version_problem(const VersionBytes& version);
+
+// Makes FOLDER/version-NUMBER appear whole: written beside, synced, renamed; then removes all but
+// the newest `keep` >= 2. UserError when the folder cannot be written. RT_CHECK: the digest is
+// right.
+void write_version(const std::string& folder, const VersionBytes& version, size_t keep = 2);
+// Waits until FOLDER/version-NUMBER is there and reads it. UserError when it is damaged.
+VersionReceived read_version(const std::string& folder, uint32_t number, Deadline deadline);
+
+}  // namespace retort
