@@ -72,10 +72,10 @@ std::string read_file(const std::string& path) {
   }
 }
 
-void write_file_atomic(const std::string& path, std::string_view bytes) {
+void write_file_atomic(const std::string& path, std::string_view bytes, unsigned mode) {
   const std::string beside = path + ".tmp";
   {
-    const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
     if (file.get() < 0) fail_write(path, errno);
     write_all(file.get(), bytes, path);
     if (::fsync(file.get()) != 0) fail_write(path, errno);

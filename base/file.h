@@ -15,7 +15,8 @@ std::string read_file(const std::string& path);
 // Makes `path` hold exactly these bytes, or leaves it as it was: written beside as `path.tmp`,
 // synced, renamed over `path`, and the folder synced. A crash at any instruction leaves the old
 // file or the new.
-void write_file_atomic(const std::string& path, std::string_view bytes);
+// `mode` as the process's umask leaves it.
+void write_file_atomic(const std::string& path, std::string_view bytes, unsigned mode = 0666);
 
 // Names under `folder`, sorted; without "." and "..". UserError when it is no readable folder.
 std::vector<std::string> list_folder(const std::string& folder);

@@ -10,7 +10,6 @@
 
 #include <ATen/core/grad_mode.h>
 
-#include <algorithm>
 #include <filesystem>
 
 namespace retort {
@@ -23,11 +22,6 @@ constexpr const char* kTokenizerFiles[] = {
     "tokenizer.json",      "tokenizer_config.json", "special_tokens_map.json",
     "chat_template.jinja", "added_tokens.json",     "vocab.json",
     "merges.txt"};
-
-// The slice's rows as a tensor of the slice's shape.
-at::Tensor rows_of(const HfSlice& slice) {
-  return slice.parameter->value.narrow(0, slice.row, slice.rows);
-}
 
 // Numerics descriptor: what a peer must share for equal bits. The last word is the kernel
 // contract's revision.
@@ -99,21 +93,25 @@ void write_hf_model(const std::string& dir, const Weights& weights, const std::s
                     fs::copy_options::overwrite_existing);
 }
 
+Version describe_version(const Weights& weights) {
+  Version version;
+  version.numerics = numerics_of(weights.embedding.value);
+  for (const HfSlice& slice : slices_by_name(weights))
+    version.tensors.push_back(
+        {slice.name, slice.parameter->value.scalar_type() == at::kBFloat16 ? "BF16" : "F32",
+         slice.shape});
+  return version;
+}
+
 Version make_version(const Weights& weights, uint32_t number) {
   at::NoGradGuard no_grad;
-  std::vector<HfSlice> slices = hf_slices(weights);
-  std::sort(slices.begin(), slices.end(),
-            [](const HfSlice& a, const HfSlice& b) { return a.name < b.name; });
-  Version version;
+  Version version = describe_version(weights);
   version.number = number;
-  version.numerics = numerics_of(weights.embedding.value);
   WeightsDigest digest;
-  for (const HfSlice& slice : slices) {
+  size_t row = 0;
+  for (const HfSlice& slice : slices_by_name(weights)) {
     const at::Tensor rows = rows_of(slice).cpu().contiguous();
-    TensorEntry entry{slice.name, rows.scalar_type() == at::kBFloat16 ? "BF16" : "F32",
-                      slice.shape};
-    digest.add(entry, rows.data_ptr(), rows.nbytes());
-    version.tensors.push_back(std::move(entry));
+    digest.add(version.tensors[row++], rows.data_ptr(), rows.nbytes());
   }
   version.digest = digest.hex();
   return version;

@@ -24,5 +24,7 @@ void write_hf_model(const std::string& dir, const Weights& weights, const std::s
 // The Version that computes with these weights: digest over the Hugging Face tensors sorted by
 // name.
 Version make_version(const Weights& weights, uint32_t number);
+// The same without number and digest: numerics and the table of tensors.
+Version describe_version(const Weights& weights);
 
 }  // namespace retort

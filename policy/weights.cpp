@@ -6,6 +6,7 @@
 
 #include <ATen/ops/empty.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace retort {
@@ -132,6 +133,17 @@ std::vector<HfSlice> hf_slices(const Weights& weights) {
   whole("model.norm.weight", weights.final_norm);
   if (!config.tie_word_embeddings) whole("lm_head.weight", weights.head);
   return slices;
+}
+
+std::vector<HfSlice> slices_by_name(const Weights& weights) {
+  std::vector<HfSlice> slices = hf_slices(weights);
+  std::sort(slices.begin(), slices.end(),
+            [](const HfSlice& a, const HfSlice& b) { return a.name < b.name; });
+  return slices;
+}
+
+at::Tensor rows_of(const HfSlice& slice) {
+  return slice.parameter->value.narrow(0, slice.row, slice.rows);
 }
 
 void initialise_weights(Weights& weights, uint32_t seed) {

@@ -58,6 +58,10 @@ struct HfSlice {
 // All of them, in the order of the layers. An untied head is "lm_head.weight"; a tied one does not
 // appear.
 std::vector<HfSlice> hf_slices(const Weights& weights);
+// The same sorted by name, the order of a Version's table.
+std::vector<HfSlice> slices_by_name(const Weights& weights);
+// The slice's rows as a tensor that shares the parameter's memory.
+at::Tensor rows_of(const HfSlice& slice);
 
 // Undefined values of the right names and shapes for `config`; fp32 on the CPU.
 Weights allocate_weights(const ModelConfig& config);

@@ -2,6 +2,8 @@
 
 #include "base/check.h"
 
+#include <utility>
+
 namespace retort {
 namespace {
 
@@ -9,36 +11,67 @@ constexpr double kSendDeadlineS = 600;  // the learner may be busy with a whole 
 
 }  // namespace
 
-Worker::Worker(const Policy& policy, const PromptCodec& codec, EngineSettings settings,
-               std::unique_ptr<TaskReceiver> tasks, std::unique_ptr<SampleSender> samples)
+Worker::Worker(const Policy& policy, const PromptCodec& codec, WorkerSettings settings,
+               std::unique_ptr<TaskReceiver> tasks, std::unique_ptr<SampleSender> samples,
+               WeightSource weights)
     : codec_(codec),
-      engine_(policy, std::move(settings)),
+      settings_(std::move(settings)),
+      engine_(policy, settings_.engine),
       tasks_(std::move(tasks)),
-      samples_(std::move(samples)) {}
+      samples_(std::move(samples)),
+      weights_(std::move(weights)) {}
 
-void Worker::set_version(uint32_t number) {
-  engine_.set_version(number);
-  version_ = number;
+bool Worker::has_room() const {
+  return settings_.most_samples == 0 || under_way_ < settings_.most_samples;
 }
 
-void Worker::take_assignments() {
-  while (true) {
-    const AssignmentReceived received = tasks_->receive(Deadline::after(0));
-    if (received.kind != ReceiveKind::kReceived) return;
-    const Assignment& assignment = *received.assignment;
-    RT_CHECK_EQ(assignment.version, version_)
-        << "task " << assignment.task_index << " of step " << assignment.step;
-    engine_.submit({{assignment.step, assignment.task_index, assignment.first_slot, 0},
-                    assignment.task.uid,
-                    codec_.encode(assignment.task),
-                    assignment.slots});
+void Worker::submit_next() {
+  if (version_ != next_->version) {
+    if (!engine_.idle()) return;
+    if (weights_ && !weights_(next_->version)) {
+      closed_ = true;
+      next_.reset();
+      return;
+    }
+    engine_.set_version(next_->version);
+    version_ = next_->version;
   }
+  const Assignment assignment = *std::exchange(next_, std::nullopt);
+  engine_.submit({{assignment.step, assignment.task_index, assignment.first_slot, 0},
+                  assignment.task.uid,
+                  codec_.encode(assignment.task),
+                  assignment.slots});
+  under_way_ += assignment.slots;
 }
 
-void Worker::step() {
-  for (const Sample& sample : engine_.step())
-    RT_CHECK(samples_->send(sample, Deadline::after(kSendDeadlineS)) == SendResult::kSent)
+Worker::Taken Worker::take_assignments(Deadline deadline) {
+  bool some = false;
+  while (true) {
+    if (next_) {
+      submit_next();
+      if (next_) break;
+      some = true;
+    }
+    if (closed_ || !has_room()) break;
+    const bool first = engine_.idle();
+    const AssignmentReceived received =
+        tasks_->receive(first ? deadline : Deadline::after(settings_.answer_s));
+    if (received.kind == ReceiveKind::kClosed) closed_ = true;
+    if (received.kind != ReceiveKind::kReceived) break;
+    next_ = received.assignment;
+  }
+  return some ? Taken::kSome : closed_ ? Taken::kClosed : Taken::kNone;
+}
+
+bool Worker::step() {
+  for (const Sample& sample : engine_.step()) {
+    --under_way_;
+    const SendResult sent = samples_->send(sample, Deadline::after(kSendDeadlineS));
+    RT_CHECK(sent != SendResult::kTimeout)
         << "the learner took no sample for " << kSendDeadlineS << " s";
+    if (sent == SendResult::kClosed) return false;
+  }
+  return true;
 }
 
 }  // namespace retort

@@ -1,39 +1,68 @@
 #pragma once
-// Worker: tasks in, samples out. It receives Task records and never opens a store.
-// Threads: one caller.
+// Worker: assignments in, samples out. It receives Task records and never opens a store.
+//
+// With a source of weights the Worker follows the Version that its assignments name: one that names
+// another waits until the engine is idle. Threads: one caller.
 #include "base/channel/channel.h"
 #include "rollout/engine.h"
 #include "rollout/prompt_codec.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 
 namespace retort {
 
+struct WorkerSettings {
+  EngineSettings engine;
+  // Samples under way at most when further assignments are taken, so that several workers share a
+  // step; an assignment is never split. 0: no limit.
+  int64_t most_samples = 0;
+  // How long an end of another process is given to answer, once a first assignment is here.
+  double answer_s = 0;
+};
+
 class Worker {
  public:
-  // Policy and codec must outlive the worker.
-  Worker(const Policy& policy, const PromptCodec& codec, EngineSettings settings,
-         std::unique_ptr<TaskReceiver> tasks, std::unique_ptr<SampleSender> samples);
+  // Makes the policy compute with the Version of this number; called when the engine is idle. False:
+  // the learner is gone.
+  using WeightSource = std::function<bool(uint32_t number)>;
 
-  // Takes every assignment that waits. One of another Version than set_version's is refused
-  // (RT_CHECK).
-  void take_assignments();
-  // The Version that samples from now on; the worker must be idle.
-  void set_version(uint32_t number);
+  // Policy and codec must outlive the worker. Without `weights` the policy's own are those of
+  // whatever Version is asked for (a learner in the same process changes them in place).
+  Worker(const Policy& policy, const PromptCodec& codec, WorkerSettings settings,
+         std::unique_ptr<TaskReceiver> tasks, std::unique_ptr<SampleSender> samples,
+         WeightSource weights = {});
 
-  bool idle() const { return engine_.idle(); }
-  // One forward; finished samples are sent.
-  void step();
+  enum class Taken { kSome, kNone, kClosed };
+  // Takes the assignments that wait; an idle worker waits for the first until the deadline. kClosed:
+  // no more will come; what is under way remains to be done.
+  Taken take_assignments(Deadline deadline);
+
+  bool idle() const { return engine_.idle() && !next_; }
+  // One forward; finished samples are sent. False: the learner wants no more.
+  bool step();
+  // Waits until every sample sent is acknowledged.
+  SendResult flush(Deadline deadline) { return samples_->flush(deadline); }
 
   const EngineCounters& counters() const { return engine_.counters(); }
 
  private:
+  bool has_room() const;
+  // Submits next_ if the engine may compute with its Version now.
+  void submit_next();
+
   const PromptCodec& codec_;
+  const WorkerSettings settings_;
   Engine engine_;
   std::unique_ptr<TaskReceiver> tasks_;
   std::unique_ptr<SampleSender> samples_;
-  uint32_t version_ = 0;
+  WeightSource weights_;
+  std::optional<uint32_t> version_;  // that the policy computes with; none yet
+  std::optional<Assignment> next_;   // of another Version: waits for an idle engine
+  int64_t under_way_ = 0;            // samples submitted and not finished
+  bool closed_ = false;
 };
 
 }  // namespace retort

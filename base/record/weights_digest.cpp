@@ -4,6 +4,13 @@
 #include <xxhash.h>
 
 namespace retort {
+namespace {
+
+std::string hex_of(const XXH128_hash_t& hash) {
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+}  // namespace
 
 struct WeightsDigest::State {
   XXH3_state_t* xxh = XXH3_createState();
@@ -31,9 +38,10 @@ void WeightsDigest::append(const void* bytes, size_t count) {
   XXH3_128bits_update(state_->xxh, bytes, count);
 }
 
-std::string WeightsDigest::hex() const {
-  const XXH128_hash_t hash = XXH3_128bits_digest(state_->xxh);
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+std::string WeightsDigest::hex() const { return hex_of(XXH3_128bits_digest(state_->xxh)); }
+
+std::string text_digest(std::string_view text) {
+  return hex_of(XXH3_128bits(text.data(), text.size()));
 }
 
 }  // namespace retort

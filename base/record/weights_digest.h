@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace retort {
 
@@ -23,5 +24,8 @@ class WeightsDigest {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// XXH3-128 of a text.
+std::string text_digest(std::string_view text);
 
 }  // namespace retort

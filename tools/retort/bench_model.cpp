@@ -220,16 +220,16 @@ void bench_step(Bench& bench, const BenchOptions& options) {
   if (options.threads > 0) config.run.threads = options.threads;
   TrainParts parts = build_train_parts(config);
   for (int64_t step = 1; step <= kSteps; ++step) {
-    const EngineCounters before = parts.worker->counters();
     Stopwatch watch;
     const Rollouts rollouts = roll_out(parts, step);
     const LearnerStep learned = parts.learner->step(step, rollouts.groups);
-    parts.version = make_version(parts.model.policy->weights(), static_cast<uint32_t>(step));
+    publish(parts, step);
     const double seconds = watch.lap();
     acknowledge(parts, step, rollouts.groups);
-    const EngineCounters& after = parts.worker->counters();
-    const auto sampled = static_cast<double>(after.sampled_tokens - before.sampled_tokens);
-    const auto prefilled = static_cast<double>(after.prefill_tokens - before.prefill_tokens);
+    const auto sampled = static_cast<double>(sampled_tokens(rollouts.groups));
+    double prefilled = 0;  // a group's prompt is computed once
+    for (const ScoredGroup& group : rollouts.groups)
+      prefilled += static_cast<double>(group.samples.front().prompt_length);
     const double products =
         2.0 * (sampled + prefilled + static_cast<double>(learned.compared_tokens)) +
         6.0 * static_cast<double>(learned.fed_tokens);

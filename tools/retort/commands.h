@@ -7,6 +7,8 @@
 // clang-format off
 #define RETORT_COMMANDS(X) \
   X(train, "GRPO, from start to finish") \
+  X(learn, "the learner of a run as a process of its own") \
+  X(rollout, "a rollout worker as a process of its own") \
   X(sft, "supervised fine-tuning; also makes the tiny base") \
   X(generate, "completions with log-probabilities") \
   X(chat, "talk to a model in its own template, token by token") \

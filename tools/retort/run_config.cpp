@@ -60,18 +60,30 @@ RunConfig load_run_config(const std::string& path, const std::vector<std::string
   return config;
 }
 
+namespace {
+
+// What may change between a run and its continuation, or between a learner and its workers, is as
+// nobody set it.
+void forget_free_settings(RunConfig& config) {
+  config.run.threads = 0;
+  config.model.path = "";
+  config.eval = EvalSection{};
+  config.tasks.eval = "";
+  config.train.eval_every = config.train.save_every = 0;
+  config.train.keep_last = 1;
+  config.train.best_metric = "";
+  config.learner.micro_batch_tokens = 1;
+}
+
+}  // namespace
+
+std::string deciding_settings(RunConfig config) {
+  forget_free_settings(config);
+  return config.resolved();
+}
+
 std::string first_difference(RunConfig a, RunConfig b) {
-  // What may change between a run and its continuation.
-  for (RunConfig* config : {&a, &b}) {
-    config->run.threads = 0;
-    config->model.path = "";
-    config->eval = EvalSection{};
-    config->tasks.eval = "";
-    config->train.eval_every = config->train.save_every = 0;
-    config->train.keep_last = 1;
-    config->train.best_metric = "";
-    config->learner.micro_batch_tokens = 1;
-  }
+  for (RunConfig* config : {&a, &b}) forget_free_settings(*config);
   config::Binder binder_a, binder_b;
   a.bind(binder_a);
   b.bind(binder_b);

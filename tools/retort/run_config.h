@@ -84,6 +84,9 @@ struct RunConfig {
 // CONFIG and the --set assignments, checked.
 RunConfig load_run_config(const std::string& path, const std::vector<std::string>& assignments);
 
+// The settings that decide the bytes of a run as TOML: paths, threads, logging and evaluation have
+// their defaults in it.
+std::string deciding_settings(RunConfig config);
 // The key of the first setting that differs and matters to a resumed run (paths, logging and
 // evaluation do not); "".
 std::string first_difference(RunConfig a, RunConfig b);

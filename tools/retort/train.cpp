@@ -13,6 +13,7 @@
 #include "tools/retort/run_record.h"
 #include "tools/retort/step_metrics.h"
 #include "tools/retort/stopwatch.h"
+#include "tools/retort/train.h"
 #include "tools/retort/train_parts.h"
 #include "tools/retort/train_report.h"
 
@@ -23,13 +24,6 @@
 
 namespace retort {
 namespace {
-
-struct Options {
-  std::string config, run_dir;
-  std::vector<std::string> assignments;
-  bool resume = false, explain = false, quiet = false;
-  int64_t workers = 0;
-};
 
 // Which kernels break the contract on this machine, if it is they.
 std::string broken_kernels() {
@@ -72,6 +66,21 @@ class TrainClock {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+// Workers that are other processes: started, and given the weights that the run begins with.
+void start_workers(TrainParts& parts, const std::string& run_dir) {
+  if (!parts.workers) return;
+  parts.workers->start(run_dir);
+  parts.workers->publish(parts.model.policy->weights(), parts.version);
+}
+
+// They are told that the run is over, and waited for.
+void finish_workers(TrainParts& parts) {
+  if (!parts.workers) return;
+  parts.task_sender->close();
+  parts.samples->close();
+  parts.workers->finish();
+}
+
 // What one step produced.
 struct StepResult {
   Rollouts rollouts;
@@ -82,15 +91,14 @@ struct StepResult {
 StepResult run_step(TrainParts& parts, int64_t step) {
   StepResult result;
   StepTimes& times = result.times;
-  const int64_t sampled_before = parts.worker->counters().sampled_tokens;
   result.rollouts = roll_out(parts, step);
-  times.sampled_tokens = parts.worker->counters().sampled_tokens - sampled_before;
+  times.sampled_tokens = sampled_tokens(result.rollouts.groups);
   times.rollout = result.rollouts.rollout_s;
   times.reward = result.rollouts.reward_s;
   Stopwatch watch;
   result.learned = parts.learner->step(step, result.rollouts.groups);
   times.train = watch.lap();
-  parts.version = make_version(parts.model.policy->weights(), static_cast<uint32_t>(step));
+  publish(parts, step);
   times.publish = watch.lap();
   times.step = times.rollout + times.reward + times.train + times.publish;
   return result;
@@ -100,7 +108,7 @@ bool due(int64_t every, int64_t step, int64_t steps) {
   return step == steps || (every > 0 && step % every == 0);
 }
 
-int train(const Options& options, const RunConfig& config, TrainParts& parts,
+int train(const TrainOptions& options, const RunConfig& config, TrainParts& parts,
           const RunPlace& place) {
   RunRecord record =
       place.resumed ? RunRecord::resume(place.dir, parts) : RunRecord::begin(place.dir, parts);
@@ -108,7 +116,7 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts,
   const int64_t first = record.state().step + 1, last = config.train.steps;
   report.start(parts, place.resumed, first - 1);
   if (place.resumed) record.add_event(first - 1, "resumed", fmt::format("at step {}", first));
-  watch_interrupts();
+  start_workers(parts, place.dir);
 
   if (first == 1 && !parts.held_out.empty()) {
     const HeldOut before = evaluate_held_out(parts, true);
@@ -145,9 +153,10 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts,
     if (stop) {
       record.close();
       throw Interrupted(
-          fmt::format("retort train {} --run {} --resume", options.config, place.dir));
+          fmt::format("retort {} {} --run {} --resume", options.command, options.config, place.dir));
     }
   }
+  finish_workers(parts);
   record.close();
   report.finish(checkpoint_dir(place.dir, last), parts);
   return 0;
@@ -155,27 +164,42 @@ int train(const Options& options, const RunConfig& config, TrainParts& parts,
 
 }  // namespace
 
-int run_train(const CommandArguments& arguments) {
-  Options options;
-  Arguments parser("train", "GRPO, from start to finish, in one process.",
-                   "retort train configs/quickstart.toml --set run.seed=1");
+void add_train_options(Arguments& parser, TrainOptions& options) {
   parser.positional("CONFIG", options.config, "TOML file");
-  parser.option("--set", options.assignments, "section.key=value, over the file's (repeatable)");
+  parser.option("--set", options.assignments,
+                "section.key=value, over the file's (repeatable)");
   parser.option("--run", options.run_dir, "run directory; default runs/ and the config's stem");
   parser.flag("--resume", options.resume,
               "go on with the run; alone it takes the newest of the config's stem");
   parser.flag("--explain", options.explain, "print what would run and the planned memory, and end");
   parser.flag("--quiet", options.quiet, "no progress");
-  if (!parser.parse(arguments)) return 0;
+}
+
+int run_training(const TrainOptions& options) {
   const RunConfig config = load_run_config(options.config, options.assignments);
   const RunPlace place = find_run_place(options.config, options.run_dir, options.resume);
   if (place.resumed) check_same_config(config, place.dir);
-  TrainParts parts = build_train_parts(config);
+  watch_interrupts();  // before threads are started
+  TrainParts parts = build_train_parts(config, options.explain ? WorkerPlan{} : options.workers);
   if (options.explain) {
     fmt::print("{}", explain(parts));
     return 0;
   }
   return train(options, config, parts, place);
+}
+
+int run_train(const CommandArguments& arguments) {
+  TrainOptions options;
+  Arguments parser("train", "GRPO, from start to finish.",
+                   "retort train configs/quickstart.toml --set run.seed=1");
+  add_train_options(parser, options);
+  parser.option("--workers", options.workers.processes,
+                "rollout processes to start and watch; 0: this process samples too");
+  if (!parser.parse(arguments)) return 0;
+  if (options.workers.processes < 0 || options.workers.processes > 256)
+    throw UserError("--workers", fmt::format("got {}", options.workers.processes),
+                    "set it to 0 (this process samples) to 256");
+  return run_training(options);
 }
 
 }  // namespace retort

@@ -10,6 +10,7 @@
 #include "tasks/curriculum.h"
 #include "tools/retort/evaluation.h"
 #include "tools/retort/run_config.h"
+#include "tools/retort/worker_pool.h"
 
 #include <memory>
 #include <string>
@@ -29,7 +30,8 @@ struct TrainParts {
   std::unique_ptr<Learner> learner;
   std::unique_ptr<TaskSender> task_sender;
   std::unique_ptr<SampleReceiver> samples;
-  std::unique_ptr<Worker> worker;
+  std::unique_ptr<Worker> worker;       // null: workers are other processes
+  std::unique_ptr<WorkerPool> workers;  // null: this process samples
   Version version;  // that the policy's weights are
   // arithmetic the device can do in a second, measured when the parts are built
   double peak_flops = 0;
@@ -37,7 +39,16 @@ struct TrainParts {
 
 // Everything a user can get wrong is found here, before anything is written: files, tasks, rewards
 // (their known answers too), lengths.
-TrainParts build_train_parts(const RunConfig& config);
+TrainParts build_train_parts(const RunConfig& config, const WorkerPlan& workers = {});
+
+// What the engine of a run samples with.
+EngineSettings rollout_settings(const RunConfig& config, const LoadedModel& model);
+
+// parts.version becomes the policy's weights after `step`; workers can have it.
+void publish(TrainParts& parts, int64_t step);
+
+// Tokens sampled for these groups.
+int64_t sampled_tokens(const std::vector<ScoredGroup>& groups);
 
 // The tasks of a step and their groups, in the order in which they were drawn.
 struct Rollouts {

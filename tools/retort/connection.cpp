@@ -1,0 +1,95 @@
+#include "tools/retort/connection.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "tools/retort/worker_pool.h"
+
+#include <cstdlib>
+
+namespace retort {
+namespace {
+
+// "" when neither is given.
+std::string token_of(const std::string& file) {
+  std::string token;
+  if (!file.empty()) {
+    token = read_file(file);
+    while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+    if (token.empty()) throw UserError("--token-file", "'" + file + "' is empty", "write the run's token into it");
+  } else if (const char* variable = std::getenv(kRunTokenVariable)) {
+    token = variable;
+  }
+  return token;
+}
+
+}  // namespace
+
+void add_worker_connection(Arguments& parser, WorkerConnectionOptions& options) {
+  parser.option("--connect", options.endpoint,
+                "where the learner listens: tcp://HOST:PORT or ipc://PATH", true);
+  parser.option("--keys", options.keys,
+                "this worker's keys (retort keys); needed beyond this machine");
+  parser.option("--learner-key", options.learner_key,
+                "file with the learner's public key; needed with --keys");
+  parser.option("--token-file", options.token_file,
+                "file with the run's token; else RETORT_RUN_TOKEN in the environment");
+}
+
+std::unique_ptr<Wire> worker_wire(const WorkerConnectionOptions& options) {
+  ZeromqWorkerOptions wire;
+  wire.endpoint = options.endpoint;
+  if (options.keys.empty() != options.learner_key.empty())
+    throw UserError(options.keys.empty() ? "--learner-key" : "--keys",
+                    "given without " + std::string(options.keys.empty() ? "--keys" : "--learner-key"),
+                    "give both, or neither on one machine");
+  if (!options.keys.empty()) {
+    wire.keys = read_curve_keys(options.keys);
+    const std::vector<std::string> keys = read_public_keys(options.learner_key);
+    if (keys.size() != 1)
+      throw UserError("--learner-key",
+                      "'" + options.learner_key + "' holds " + std::to_string(keys.size()) + " keys",
+                      "give a file with the learner's public key alone");
+    wire.learner_key = keys.front();
+  }
+  return zeromq_worker_wire(wire);
+}
+
+std::string worker_token(const WorkerConnectionOptions& options) {
+  std::string token = token_of(options.token_file);
+  if (token.empty())
+    throw UserError("--token-file", "not given, and RETORT_RUN_TOKEN is not set",
+                    "copy RUN/token of the learner's run");
+  return token;
+}
+
+void add_learner_connection(Arguments& parser, LearnerConnectionOptions& options) {
+  parser.option("--listen", options.endpoint,
+                "where workers connect to: tcp://127.0.0.1:PORT or ipc://PATH; another address "
+                "needs --keys and --worker-keys");
+  parser.option("--keys", options.keys, "the learner's keys (retort keys)");
+  parser.option("--worker-keys", options.worker_keys,
+                "file of the public keys of workers that may come, one a line");
+  parser.option("--token-file", options.token_file,
+                "file with the run's token; else RETORT_RUN_TOKEN in the environment, else a new "
+                "one in RUN/token");
+}
+
+ZeromqLearnerOptions learner_connection(const LearnerConnectionOptions& options) {
+  ZeromqLearnerOptions wire;
+  wire.endpoint = options.endpoint;
+  if (options.keys.empty() != options.worker_keys.empty())
+    throw UserError(options.keys.empty() ? "--worker-keys" : "--keys",
+                    "given without " + std::string(options.keys.empty() ? "--keys" : "--worker-keys"),
+                    "give both, or neither on one machine");
+  if (!options.keys.empty()) {
+    wire.keys = read_curve_keys(options.keys);
+    wire.worker_keys = read_public_keys(options.worker_keys);
+  }
+  return wire;
+}
+
+std::string learner_token(const LearnerConnectionOptions& options) {
+  return token_of(options.token_file);
+}
+
+}  // namespace retort

@@ -1,0 +1,24 @@
+#include "tools/retort/long_wait.h"
+
+#include "base/log.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+namespace retort {
+
+void LongWait::over() {
+  since_ = Clock::now();
+  next_s_ = kSaidS;
+}
+
+double LongWait::goes_on(const std::string& what) {
+  const double waited = std::chrono::duration<double>(Clock::now() - since_).count();
+  if (waited < next_s_) return waited;
+  next_s_ = waited + kSaidS;
+  log::info(fmt::format("waiting for {} since {:.0f} s", what, waited));
+  return waited;
+}
+
+}  // namespace retort

@@ -1,0 +1,23 @@
+#pragma once
+// One training run, whoever makes its samples: this process (train), processes that it starts
+// (train --workers N), or workers from elsewhere (learn).
+#include "tools/retort/worker_pool.h"
+
+#include <string>
+#include <vector>
+
+namespace retort {
+
+class Arguments;
+
+struct TrainOptions {
+  std::string command = "train", config, run_dir;
+  std::vector<std::string> assignments;
+  bool resume = false, explain = false, quiet = false;
+  WorkerPlan workers;
+};
+// CONFIG, --set, --run, --resume, --explain, --quiet.
+void add_train_options(Arguments& parser, TrainOptions& options);
+int run_training(const TrainOptions& options);
+
+}  // namespace retort

@@ -1,0 +1,157 @@
+#include "tools/retort/worker_pool.h"
+
+#include "base/check.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/record/weights_digest.h"
+#include "kernels/parallel.h"
+#include "policy/hf_model.h"
+#include "policy/weight_link.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+namespace retort {
+namespace {
+
+constexpr double kEndS = 30;        // for workers to leave when the run is over
+constexpr double kSoonS = 60;       // a process that ends earlier has failed to start
+constexpr int kMostFailures = 5;    // in a row
+constexpr const char* kLoopback = "tcp://127.0.0.1:*";
+
+std::string last_line(const std::string& path) {
+  std::string text = std::filesystem::exists(path) ? read_file(path) : "";
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  const size_t begin = text.rfind('\n');
+  return one_line(begin == std::string::npos ? text : text.substr(begin + 1));
+}
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+std::string new_run_token() {
+  std::array<uint64_t, 2> bits{};
+  RT_CHECK_EQ(::getrandom(bits.data(), sizeof bits, 0), static_cast<ssize_t>(sizeof bits));
+  return fmt::format("{:016x}{:016x}", bits[0], bits[1]);
+}
+
+ChannelIdentity channel_identity(const RunConfig& config, const std::string& model_dir,
+                                 const std::string& run_token) {
+  std::string text = deciding_settings(config);
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
+                           "generation_config.json"}) {
+    const std::string path = model_dir + "/" + name;
+    if (std::filesystem::exists(path)) text += read_file(path);
+  }
+  return {fmt::format("retort {} ({})", RETORT_VERSION, RETORT_BUILD), text_digest(text),
+          run_token};
+}
+
+WorkerPool::WorkerPool(const WorkerPlan& plan, const RunConfig& config, size_t credits)
+    : identity_(channel_identity(config, resolve_model_dir(config.model.path, "[model.path]"),
+                                 plan.run_token.empty() ? new_run_token() : plan.run_token)) {
+  ZeromqLearnerOptions connection = plan.connection;
+  if (connection.endpoint.empty()) connection.endpoint = kLoopback;
+  std::unique_ptr<Wire> wire = zeromq_learner_wire(connection);
+  endpoint_ = wire->name();
+  LearnerOptions options;
+  options.identity = identity_;
+  options.credits = credits;
+  silence_s_ = options.timing.silence_s;
+  channel_ = std::make_unique<RemoteLearner>(std::move(wire), options);
+  if (plan.processes == 0) return;
+  const int64_t samples = config.train.prompts_per_step * config.rollout.group_size;
+  most_samples_ = std::min(config.rollout.max_sequences, ceil_div(samples, plan.processes));
+  threads_ = ceil_div(kernels::threads(), plan.processes);
+  for (int64_t i = 1; i <= plan.processes; ++i)
+    processes_.push_back({fmt::format("worker {}", i), nullptr, {}, 0});
+}
+
+WorkerPool::~WorkerPool() = default;
+
+std::string WorkerPool::log_path(const Process& process) const {
+  std::string name = process.name;
+  std::replace(name.begin(), name.end(), ' ', '-');
+  return run_dir_ + "/" + name + ".log";
+}
+
+void WorkerPool::start(Process& process) {
+  process.child = std::make_unique<ChildProcess>(
+      std::vector<std::string>{"rollout", run_dir_ + "/config.toml", "--connect", endpoint_,
+                               "--name", process.name, "--most-samples",
+                               std::to_string(most_samples_), "--threads",
+                               std::to_string(threads_)},
+      std::vector<std::pair<std::string, std::string>>{{kRunTokenVariable, identity_.run_token}},
+      log_path(process));
+  process.started = Deadline::Clock::now();
+}
+
+void WorkerPool::start(const std::string& run_dir) {
+  run_dir_ = run_dir;
+  for (Process& process : processes_) start(process);
+  if (!processes_.empty()) return;
+  const std::string token = run_dir + "/token";
+  write_file_atomic(token, identity_.run_token + "\n", 0600);
+  log::info(fmt::format("workers: retort rollout {}/config.toml --connect {} --token-file {}",
+                        run_dir, endpoint_, token));
+}
+
+void WorkerPool::publish(const Weights& weights, const Version& version) {
+  channel_->publish(copy_weights(weights, version));
+}
+
+std::string WorkerPool::holders() const {
+  std::string text;
+  const std::vector<WorkerRow> rows = channel_->workers();
+  for (const WorkerRow& row : rows) {
+    if (row.assignments == 0) continue;
+    text += fmt::format("{}{} ({} assignments{})", text.empty() ? "" : ", ", row.name,
+                        row.assignments,
+                        row.silent_s >= 2 ? fmt::format(", silent for {:.0f} s", row.silent_s) : "");
+  }
+  if (!text.empty()) return text;
+  return rows.empty() ? fmt::format("workers: none is connected to {}", endpoint_)
+                      : fmt::format("{} workers that have taken none", rows.size());
+}
+
+void WorkerPool::watch() {
+  if (processes_.empty()) return;
+  const std::vector<WorkerRow> rows = channel_->workers();
+  for (Process& process : processes_) {
+    std::optional<std::string> ended = process.child->ended();
+    if (!ended) {
+      const auto row = std::find_if(rows.begin(), rows.end(), [&](const WorkerRow& one) {
+        return one.name == process.name;
+      });
+      if (row == rows.end() || row->silent_s < silence_s_) continue;
+      process.child->kill();
+      ended = fmt::format("silent for {:.0f} s", row->silent_s);
+    }
+    channel_->lose(process.name);
+    const double lived =
+        std::chrono::duration<double>(Deadline::Clock::now() - process.started).count();
+    process.failures = lived < kSoonS ? process.failures + 1 : 1;
+    const std::string said = last_line(log_path(process));
+    if (process.failures > kMostFailures)
+      throw InternalError(fmt::format("{} ended {} times soon after its start ({}): {}",
+                                      process.name, process.failures, *ended, said));
+    log::warn(fmt::format("{} ended ({}){}; started again", process.name, *ended,
+                     said.empty() ? "" : ": " + said));
+    start(process);
+  }
+}
+
+void WorkerPool::finish() {
+  const Deadline deadline = Deadline::after(kEndS);
+  for (Process& process : processes_)
+    if (process.child && !process.child->join(deadline)) process.child->kill();
+  processes_.clear();
+}
+
+}  // namespace retort

@@ -1,0 +1,80 @@
+#pragma once
+// WorkerPool: the learner's side of rollout workers that are processes of their own. It owns the
+// channel they connect to and, for `train --workers N`, the processes themselves: it starts them,
+// watches them (exit, signal, silence), starts them again, and ends them with this process.
+#include "base/channel/remote.h"
+#include "base/channel/zeromq.h"
+#include "base/child_process.h"
+#include "policy/weights.h"
+#include "tools/retort/run_config.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace retort {
+
+// Where workers come from.
+struct WorkerPlan {
+  int64_t processes = 0;            // to start and watch here
+  ZeromqLearnerOptions connection;  // where workers from elsewhere connect to; empty endpoint: none
+  std::string run_token;            // empty: a new one
+  bool remote() const { return processes > 0 || !connection.endpoint.empty(); }
+};
+
+class WorkerPool {
+ public:
+  // Opens the channel. UserError for an endpoint that cannot be had. `credits`: unacknowledged
+  // samples of a worker, as many as a step has.
+  WorkerPool(const WorkerPlan& plan, const RunConfig& config, size_t credits);
+  ~WorkerPool();  // as finish(), without patience
+
+  RemoteLearner& channel() { return *channel_; }
+  const std::string& endpoint() const { return endpoint_; }
+  const std::string& run_token() const { return identity_.run_token; }
+
+  // Starts the processes on the configuration that the run has resolved; what they print goes to
+  // RUN/worker-N.log. Says where workers from elsewhere connect to, and writes the token they need
+  // to RUN/token.
+  void start(const std::string& run_dir);
+  // From here on workers can have the weights of this Version.
+  void publish(const Weights& weights, const Version& version);
+  // Looks after the processes: what ended or fell silent is told to the channel and started again.
+  // InternalError with the last line it printed when a worker ends again and again. Cheap; to be
+  // called while samples are waited for.
+  void watch();
+  // Who has assignments that are not complete: "worker 2 (3 assignments, silent for 12 s)".
+  std::string holders() const;
+  // The run is over: workers are told, and waited for.
+  void finish();
+
+ private:
+  struct Process {
+    std::string name;
+    std::unique_ptr<ChildProcess> child;
+    Deadline::Clock::time_point started;
+    int failures = 0;  // in a row, each soon after its start
+  };
+  void start(Process& process);
+  std::string log_path(const Process& process) const;
+
+  ChannelIdentity identity_;
+  std::string endpoint_;
+  std::string run_dir_;
+  int64_t most_samples_ = 0, threads_ = 0;  // of a process
+  double silence_s_ = 0;
+  std::unique_ptr<RemoteLearner> channel_;
+  std::vector<Process> processes_;
+};
+
+// Environment variable that hands the token of a run to its workers.
+inline constexpr const char* kRunTokenVariable = "RETORT_RUN_TOKEN";
+// 32 hex digits of the system's random numbers.
+std::string new_run_token();
+
+// What a learner and its workers must share: program, settings that decide samples, tokenizer.
+ChannelIdentity channel_identity(const RunConfig& config, const std::string& model_dir,
+                                 const std::string& run_token);
+
+}  // namespace retort
