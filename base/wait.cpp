@@ -73,4 +73,26 @@ std::string wait_text(const WaitRow& row) {
   return "waited " + std::string(waited) + " s for " + row.reason + ", held by " + row.holder;
 }
 
+WaitedThread::WaitedThread(std::function<void()> run)
+    : thread_([shared = shared_, run = std::move(run)] {
+        run();
+        const std::lock_guard lock(shared->mutex);
+        shared->is_over = true;
+        shared->ended.notify_all();
+      }) {}
+
+WaitedThread::~WaitedThread() {
+  if (thread_.joinable()) thread_.detach();
+}
+
+bool WaitedThread::join(const WaitScope& what_for, Deadline deadline) {
+  if (!thread_.joinable()) return true;
+  std::unique_lock lock(shared_->mutex);
+  if (!wait_until(shared_->ended, lock, what_for, deadline, [&] { return shared_->is_over; }))
+    return false;
+  lock.unlock();
+  thread_.join();
+  return true;
+}
+
 }  // namespace retort

@@ -3,8 +3,11 @@
 // that `current_waits()` can print who is stuck, on what, and who could end it.
 #include <chrono>
 #include <condition_variable>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace retort {
@@ -15,7 +18,8 @@ class Deadline {
   using Clock = std::chrono::steady_clock;
 
   static Deadline after(double seconds);  // from now; 0 or less: already passed
-  static Deadline never();                // for waits that a signal or a closing peer ends
+  static Deadline at(Clock::time_point when) { return Deadline(when); }
+  static Deadline never();  // for waits that a signal or a closing peer ends
 
   bool passed() const;
   double seconds_left() const;  // never negative; infinity for never()
@@ -69,5 +73,39 @@ bool wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>
   }
   return true;
 }
+
+// The rest of a thread that serves others until there is work: it holds nobody up, so it is not
+// listed. Otherwise as wait_until().
+template <class Done>
+bool rest_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
+                Deadline deadline, const Done& done) {
+  while (!done()) {
+    if (deadline.passed()) return false;
+    condition.wait_until(lock, deadline.when());
+  }
+  return true;
+}
+
+// A thread whose end is waited for with a deadline. Without join() it goes on by itself, so what it
+// uses must be its own.
+class WaitedThread {
+ public:
+  explicit WaitedThread(std::function<void()> run);
+  ~WaitedThread();
+  WaitedThread(const WaitedThread&) = delete;
+  WaitedThread& operator=(const WaitedThread&) = delete;
+
+  // Whether it has ended by the deadline.
+  bool join(const WaitScope& what_for, Deadline deadline);
+
+ private:
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable ended;
+    bool is_over = false;  // guarded by mutex
+  };
+  std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  std::thread thread_;
+};
 
 }  // namespace retort

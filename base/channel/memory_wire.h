@@ -10,10 +10,8 @@ namespace retort {
 class MemoryHub {
  public:
   MemoryHub();
-  std::unique_ptr<Wire> learner_wire();  // the newest is the learner
+  std::unique_ptr<Wire> learner_wire();  // one at a time
   std::unique_ptr<Wire> worker_wire();
-  // What is on the way is lost, in both directions.
-  void drop_everything();
 
   struct State;
 

@@ -90,12 +90,18 @@ class RemoteLearner {
   // the digest that the Version names.
   void publish(VersionBytes version);
 
+  // Whoever started this worker knows that it is gone: as if it had been silent for long enough.
+  void lose(const std::string& worker);
+
   std::vector<WorkerRow> workers() const;  // those that are connected, by name
   ChannelCounts counts() const;
 
  private:
   class State;
+  class ReceiverEnd;
+  class TaskSenderEnd;
   std::shared_ptr<State> state_;
+  WaitedThread thread_;
 };
 
 struct WorkerOptions {
@@ -128,11 +134,17 @@ class RemoteWorker {
   // next is whole, so asking for it again costs nothing.
   VersionReceived version(uint32_t number, Deadline deadline);
 
+  // Gives the connection up and makes it anew, as happens by itself after `silence_s` of silence.
+  void reconnect();
+
   ChannelCounts counts() const;
 
  private:
   class State;
+  class SenderEnd;
+  class TaskReceiverEnd;
   std::shared_ptr<State> state_;
+  WaitedThread thread_;
 };
 
 }  // namespace retort

@@ -40,6 +40,29 @@ std::optional<uint64_t> version_bytes(const Version& version);
 // What is wrong with the bytes of a Version (a size, its digest), in one line, or "".
 std::string version_problem(const VersionBytes& version);
 
+// Puts a Version together from bytes that come in order, tensor after tensor, and computes its
+// digest on the way. One thread.
+class VersionAssembly {
+ public:
+  // nullptr, and `*problem` says why: a table that version_bytes() refuses, or too large a Version.
+  static std::unique_ptr<VersionAssembly> of(const Version& version, uint64_t max_bytes,
+                                             std::string* problem);
+  ~VersionAssembly();
+
+  const Version& version() const;
+  uint64_t total() const;     // bytes of the whole
+  uint64_t received() const;  // so many are here
+  // The next bytes. RT_CHECK: no more than are missing.
+  void append(std::span<const uint8_t> bytes);
+  // When all is here: the Version, or nullptr when its digest is another than the table names.
+  std::shared_ptr<const VersionBytes> finish();
+
+ private:
+  struct State;
+  explicit VersionAssembly(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
 // Makes FOLDER/version-NUMBER appear whole: written beside, synced, renamed; then removes all but
 // the newest `keep` >= 2. UserError when the folder cannot be written. RT_CHECK: the digest is
 // right.

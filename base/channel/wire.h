@@ -49,10 +49,14 @@ class Wire {
   virtual bool send(const std::string& peer, const WireMessage& message) = 0;
   // The next message that is here. One thread.
   virtual std::optional<WireArrival> receive() = 0;
-  // Until receive() has something, wake() or the deadline. The thread that receives.
-  virtual void wait(const WaitScope& what_for, Deadline deadline) = 0;
-  // Ends a present or the next wait(). Any thread.
+  // Rests until receive() has something, wake() or the deadline. The thread that receives.
+  virtual void rest(Deadline deadline) = 0;
+  // Ends a present or the next rest(). Any thread.
   virtual void wake() = 0;
+
+  // Gives the connection up and makes it anew; what is on the way is lost. The thread that
+  // receives.
+  virtual void reset() = 0;
 
   // For a reader: "tcp://127.0.0.1:5555".
   virtual std::string name() const = 0;

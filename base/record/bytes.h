@@ -24,6 +24,7 @@ class Writer {
     number(static_cast<uint32_t>(value.size()));
     append(value.data(), value.size());
   }
+  void bytes(std::span<const uint8_t> values) { append(values.data(), values.size()); }
   template <class Number>
   void numbers(const std::vector<Number>& values) {
     append(values.data(), values.size() * sizeof(Number));

@@ -1,0 +1,229 @@
+#include "base/channel/remote_worker.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/record/codec.h"
+
+#include <algorithm>
+
+namespace retort {
+namespace {
+
+constexpr double kStopSeconds = 30;  // far beyond what the thread of the wire needs to end
+constexpr double kWorthSaying = 2;   // seconds of silence that a time-out mentions
+
+std::string id_text(const SampleId& id) {
+  return std::to_string(id.step) + "/" + std::to_string(id.task) + "/" + std::to_string(id.slot) +
+         "/" + std::to_string(id.branch);
+}
+
+}  // namespace
+
+RemoteWorker::State::State(std::unique_ptr<Wire> wire, WorkerOptions options)
+    : options_(std::move(options)),
+      hello_{kProtocolRevision,           options_.identity.build, options_.identity.config_digest,
+             options_.identity.run_token, options_.name,           random_name()},
+      wire_(std::move(wire)),
+      greeting_(random_name()),
+      heard_(LinkClock::now()) {}
+
+bool RemoteWorker::State::is_closed() const {
+  return receiver_closed_ || stopping_ || !refusal_.empty();
+}
+
+// A time-out says what is known of the other side.
+std::string RemoteWorker::State::waited_text(const WaitScope& what) const {
+  std::string text = wait_text(what.row());
+  const double silent = std::chrono::duration<double>(LinkClock::now() - heard_).count();
+  if (!was_greeted_)
+    text += "; nothing answers there";
+  else if (silent >= kWorthSaying)
+    text += "; nothing was heard of it for " + std::to_string(static_cast<int>(silent)) + " s";
+  return text;
+}
+
+ConnectResult RemoteWorker::State::connect(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  const WaitScope what("the learner's greeting", "the learner at " + wire_->name(), deadline);
+  const bool ended = wait_until(changed_, lock, what, deadline,
+                                [&] { return greeted_ || stopping_ || !refusal_.empty(); });
+  if (!ended) return {ConnectKind::kTimeout, waited_text(what)};
+  if (!refusal_.empty()) return {ConnectKind::kRefused, refusal_};
+  return {stopping_ ? ConnectKind::kClosed : ConnectKind::kConnected, ""};
+}
+
+// ---- samples
+
+void RemoteWorker::State::open_sender() {
+  const std::lock_guard lock(mutex_);
+  RT_CHECK(!has_sender_) << "a worker has one sender of samples";
+  has_sender_ = true;
+}
+
+SendResult RemoteWorker::State::send(const Sample& sample, Deadline deadline) {
+  const SharedBytes bytes = SharedBytes::of(encode(sample));
+  bool first = false;
+  {
+    std::unique_lock lock(mutex_);
+    // A copy needs no credit: its first is on its way.
+    const auto can_tell = [&] {
+      return sender_closed_ || is_closed() || unacknowledged_.contains(sample.id) ||
+             (credits_ > 0 && unacknowledged_.size() < credits_);
+    };
+    if (!can_tell()) {
+      const WaitScope what("a credit to send sample " + id_text(sample.id),
+                           "the learner at " + wire_->name(), deadline);
+      if (!wait_until(changed_, lock, what, deadline, can_tell)) return SendResult::kTimeout;
+    }
+    if (sender_closed_ || is_closed()) return SendResult::kClosed;
+    if (!unacknowledged_.emplace(sample.id, bytes).second) return SendResult::kSent;
+    first = outbox_.empty();
+    outbox_.push_back(bytes);
+  }
+  if (first) wire_->wake();  // who found others there relies on their wake
+  return SendResult::kSent;
+}
+
+SendResult RemoteWorker::State::flush(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  const WaitScope what("the acknowledgement of what was sent", "the learner at " + wire_->name(),
+                       deadline);
+  const bool done = wait_until(changed_, lock, what, deadline,
+                               [&] { return is_closed() || unacknowledged_.empty(); });
+  if (!done) return SendResult::kTimeout;
+  return unacknowledged_.empty() ? SendResult::kSent : SendResult::kClosed;
+}
+
+void RemoteWorker::State::close_sender() {
+  const std::lock_guard lock(mutex_);
+  sender_closed_ = true;
+  changed_.notify_all();
+  wire_->wake();
+}
+
+// ---- tasks
+
+AssignmentReceived RemoteWorker::State::receive_task(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  const auto can_tell = [&] { return !assignments_.empty() || tasks_closed_ || is_closed(); };
+  if (!can_tell()) {
+    const WaitScope what("an assignment", "the learner at " + wire_->name(), deadline);
+    ++tasks_wanted_;
+    wire_->wake();
+    const bool ended = wait_until(changed_, lock, what, deadline, can_tell);
+    --tasks_wanted_;
+    if (!ended) {
+      wire_->wake();  // it is wanted no more
+      return {ReceiveKind::kTimeout, std::nullopt, waited_text(what)};
+    }
+  }
+  if (assignments_.empty()) return {ReceiveKind::kClosed, std::nullopt, ""};
+  AssignmentReceived received{ReceiveKind::kReceived, std::move(assignments_.front()), ""};
+  assignments_.pop_front();
+  return received;
+}
+
+// ---- versions
+
+bool RemoteWorker::State::version_is_here(uint32_t number) const {
+  return version_ && version_->version.number == number && version_learner_ == learner_;
+}
+
+VersionReceived RemoteWorker::State::version(uint32_t number, Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  const WaitScope what("Version " + std::to_string(number) + " of the weights",
+                       "the learner at " + wire_->name(), deadline);
+  // One at a time.
+  if (!wait_until(changed_, lock, what, deadline, [&] {
+        return version_is_here(number) || !version_wanted_ || *version_wanted_ == number ||
+               is_closed();
+      }))
+    return {ReceiveKind::kTimeout, nullptr, waited_text(what)};
+  if (!version_is_here(number) && !version_wanted_ && !is_closed()) {
+    version_wanted_ = number;
+    version_problem_.clear();
+    wire_->wake();
+  }
+  const bool ended = wait_until(changed_, lock, what, deadline, [&] {
+    return version_is_here(number) || version_wanted_ != number || is_closed();
+  });
+  if (version_is_here(number)) return {ReceiveKind::kReceived, version_, ""};
+  if (ended) return {ReceiveKind::kClosed, nullptr, version_problem_};
+  version_wanted_.reset();
+  changed_.notify_all();
+  wire_->wake();
+  return {ReceiveKind::kTimeout, nullptr, waited_text(what)};
+}
+
+// ---- the rest
+
+void RemoteWorker::State::reconnect() {
+  const std::lock_guard lock(mutex_);
+  reset_wanted_ = true;
+  wire_->wake();
+}
+
+void RemoteWorker::State::stop() {
+  const std::lock_guard lock(mutex_);
+  stopping_ = true;
+  changed_.notify_all();
+  wire_->wake();
+}
+
+ChannelCounts RemoteWorker::State::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+// ---- the ends
+
+class RemoteWorker::SenderEnd final : public SampleSender {
+ public:
+  explicit SenderEnd(std::shared_ptr<State> state) : state_(std::move(state)) {
+    state_->open_sender();
+  }
+  ~SenderEnd() override { close(); }
+  SendResult send(const Sample& sample, Deadline deadline) override {
+    return state_->send(sample, deadline);
+  }
+  SendResult flush(Deadline deadline) override { return state_->flush(deadline); }
+  void close() override { state_->close_sender(); }
+
+ private:
+  const std::shared_ptr<State> state_;
+};
+
+class RemoteWorker::TaskReceiverEnd final : public TaskReceiver {
+ public:
+  explicit TaskReceiverEnd(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  AssignmentReceived receive(Deadline deadline) override { return state_->receive_task(deadline); }
+
+ private:
+  const std::shared_ptr<State> state_;
+};
+
+RemoteWorker::RemoteWorker(std::unique_ptr<Wire> wire, WorkerOptions options)
+    : state_(std::make_shared<State>(std::move(wire), std::move(options))),
+      thread_([state = state_] { state->run(); }) {}
+
+RemoteWorker::~RemoteWorker() {
+  state_->stop();
+  const Deadline deadline = Deadline::after(kStopSeconds);
+  const WaitScope what("the end of the worker's channel", "the thread of its wire", deadline);
+  if (!thread_.join(what, deadline)) log::warn(wait_text(what.row()));
+}
+
+ConnectResult RemoteWorker::connect(Deadline deadline) { return state_->connect(deadline); }
+std::unique_ptr<SampleSender> RemoteWorker::sample_sender() {
+  return std::make_unique<SenderEnd>(state_);
+}
+std::unique_ptr<TaskReceiver> RemoteWorker::task_receiver() {
+  return std::make_unique<TaskReceiverEnd>(state_);
+}
+VersionReceived RemoteWorker::version(uint32_t number, Deadline deadline) {
+  return state_->version(number, deadline);
+}
+void RemoteWorker::reconnect() { state_->reconnect(); }
+ChannelCounts RemoteWorker::counts() const { return state_->counts(); }
+
+}  // namespace retort
