@@ -18,9 +18,9 @@ namespace retort {
 class ChildProcess {
  public:
   // Starts this very program with `arguments`; the environment is this process's with `variables`
-  // set besides, and RETORT_PARENT_PIPE for watch_parent(). Standard output and error go to `output`
-  // (appended; empty: where this process's go), standard input is empty. Its own process group:
-  // Ctrl-C in a terminal does not reach it. InternalError when it cannot be started.
+  // set besides, and RETORT_PARENT_PIPE for watch_parent(). Standard output and error go to
+  // `output` (appended; empty: where this process's go), standard input is empty. Its own process
+  // group: Ctrl-C in a terminal does not reach it. InternalError when it cannot be started.
   ChildProcess(const std::vector<std::string>& arguments,
                const std::vector<std::pair<std::string, std::string>>& variables,
                const std::string& output);

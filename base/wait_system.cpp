@@ -31,7 +31,8 @@ int wait_poll(std::span<pollfd> descriptors, const WaitScope& /*what_for*/, Dead
 }
 
 void rest_poll(std::span<pollfd> descriptors) {
-  while (::poll(descriptors.data(), descriptors.size(), -1) <= 0) {}
+  while (::poll(descriptors.data(), descriptors.size(), -1) <= 0) {
+  }
 }
 
 std::optional<int> wait_exit(pid_t child, const WaitScope& what_for, Deadline deadline) {

@@ -28,8 +28,8 @@ void load_version(Policy& policy, const VersionBytes& bytes, const std::string& 
   const Version own = describe_version(weights);
   if (bytes.version.numerics != own.numerics)
     throw UserError(place,
-                    "the learner computes with '" + bytes.version.numerics + "', this worker with '" +
-                        own.numerics + "'",
+                    "the learner computes with '" + bytes.version.numerics +
+                        "', this worker with '" + own.numerics + "'",
                     "start both on the same kind of device");
   if (bytes.version.tensors != own.tensors)
     throw UserError(place, "the learner's model has other tensors than this worker's",

@@ -49,7 +49,7 @@ Worker::Taken Worker::take_assignments(Deadline deadline) {
   while (true) {
     if (next_) {
       submit_next();
-      if (next_) break;
+      if (next_ || closed_) break;
       some = true;
     }
     if (closed_ || !has_room()) break;

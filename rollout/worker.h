@@ -25,8 +25,8 @@ struct WorkerSettings {
 
 class Worker {
  public:
-  // Makes the policy compute with the Version of this number; called when the engine is idle. False:
-  // the learner is gone.
+  // Makes the policy compute with the Version of this number; called when the engine is idle.
+  // False: the learner is gone.
   using WeightSource = std::function<bool(uint32_t number)>;
 
   // Policy and codec must outlive the worker. Without `weights` the policy's own are those of
@@ -36,8 +36,8 @@ class Worker {
          WeightSource weights = {});
 
   enum class Taken { kSome, kNone, kClosed };
-  // Takes the assignments that wait; an idle worker waits for the first until the deadline. kClosed:
-  // no more will come; what is under way remains to be done.
+  // Takes the assignments that wait; an idle worker waits for the first until the deadline.
+  // kClosed: no more will come; what is under way remains to be done.
   Taken take_assignments(Deadline deadline);
 
   bool idle() const { return engine_.idle() && !next_; }

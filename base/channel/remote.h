@@ -137,6 +137,7 @@ class RemoteWorker {
   // Gives the connection up and makes it anew, as happens by itself after `silence_s` of silence.
   void reconnect();
 
+  double silent_s() const;  // since the last word of the learner, or since the start
   ChannelCounts counts() const;
 
  private:

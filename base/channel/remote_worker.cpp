@@ -170,6 +170,11 @@ void RemoteWorker::State::stop() {
   wire_->wake();
 }
 
+double RemoteWorker::State::silent_s() const {
+  const std::lock_guard lock(mutex_);
+  return std::chrono::duration<double>(LinkClock::now() - heard_).count();
+}
+
 ChannelCounts RemoteWorker::State::counts() const {
   const std::lock_guard lock(mutex_);
   return counts_;
@@ -224,6 +229,7 @@ VersionReceived RemoteWorker::version(uint32_t number, Deadline deadline) {
   return state_->version(number, deadline);
 }
 void RemoteWorker::reconnect() { state_->reconnect(); }
+double RemoteWorker::silent_s() const { return state_->silent_s(); }
 ChannelCounts RemoteWorker::counts() const { return state_->counts(); }
 
 }  // namespace retort

@@ -28,6 +28,7 @@ class RemoteWorker::State {
   VersionReceived version(uint32_t number, Deadline deadline);
   void reconnect();
   void stop();  // ends run()
+  double silent_s() const;
   ChannelCounts counts() const;
 
   // ---- the thread of the wire

@@ -15,7 +15,8 @@ std::string token_of(const std::string& file) {
   if (!file.empty()) {
     token = read_file(file);
     while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-    if (token.empty()) throw UserError("--token-file", "'" + file + "' is empty", "write the run's token into it");
+    if (token.empty())
+      throw UserError("--token-file", "'" + file + "' is empty", "write the run's token into it");
   } else if (const char* variable = std::getenv(kRunTokenVariable)) {
     token = variable;
   }
@@ -39,16 +40,18 @@ std::unique_ptr<Wire> worker_wire(const WorkerConnectionOptions& options) {
   ZeromqWorkerOptions wire;
   wire.endpoint = options.endpoint;
   if (options.keys.empty() != options.learner_key.empty())
-    throw UserError(options.keys.empty() ? "--learner-key" : "--keys",
-                    "given without " + std::string(options.keys.empty() ? "--keys" : "--learner-key"),
-                    "give both, or neither on one machine");
+    throw UserError(
+        options.keys.empty() ? "--learner-key" : "--keys",
+        "given without " + std::string(options.keys.empty() ? "--keys" : "--learner-key"),
+        "give both, or neither on one machine");
   if (!options.keys.empty()) {
     wire.keys = read_curve_keys(options.keys);
     const std::vector<std::string> keys = read_public_keys(options.learner_key);
     if (keys.size() != 1)
-      throw UserError("--learner-key",
-                      "'" + options.learner_key + "' holds " + std::to_string(keys.size()) + " keys",
-                      "give a file with the learner's public key alone");
+      throw UserError(
+          "--learner-key",
+          "'" + options.learner_key + "' holds " + std::to_string(keys.size()) + " keys",
+          "give a file with the learner's public key alone");
     wire.learner_key = keys.front();
   }
   return zeromq_worker_wire(wire);
@@ -78,9 +81,10 @@ ZeromqLearnerOptions learner_connection(const LearnerConnectionOptions& options)
   ZeromqLearnerOptions wire;
   wire.endpoint = options.endpoint;
   if (options.keys.empty() != options.worker_keys.empty())
-    throw UserError(options.keys.empty() ? "--worker-keys" : "--keys",
-                    "given without " + std::string(options.keys.empty() ? "--keys" : "--worker-keys"),
-                    "give both, or neither on one machine");
+    throw UserError(
+        options.keys.empty() ? "--worker-keys" : "--keys",
+        "given without " + std::string(options.keys.empty() ? "--keys" : "--worker-keys"),
+        "give both, or neither on one machine");
   if (!options.keys.empty()) {
     wire.keys = read_curve_keys(options.keys);
     wire.worker_keys = read_public_keys(options.worker_keys);

@@ -18,7 +18,6 @@
 #include "tools/retort/worker_pool.h"
 
 #include <fmt/format.h>
-
 #include <unistd.h>
 
 namespace retort {
@@ -39,7 +38,8 @@ struct Options {
 void connect(RemoteWorker& learner, const Options& options) {
   const ConnectResult result = learner.connect(Deadline::after(options.patience_s));
   if (result.kind == ConnectKind::kRefused)
-    throw UserError("--connect " + options.connection.endpoint, "the learner refuses this worker: " + result.text,
+    throw UserError("--connect " + options.connection.endpoint,
+                    "the learner refuses this worker: " + result.text,
                     "start it with the learner's program, configuration and token");
   if (result.kind == ConnectKind::kTimeout) throw InternalError(result.text);
 }
@@ -97,8 +97,7 @@ int run_rollout(const CommandArguments& arguments) {
   set_cpu_threads(options.threads > 0 ? options.threads : config.run.threads);
   LoadedModel model = load_model(config.model.path, "[model.path]", config.run.device);
   WorkerOptions channel;
-  channel.identity =
-      channel_identity(config, model.dir, worker_token(options.connection));
+  channel.identity = channel_identity(config, model.dir, worker_token(options.connection));
   channel.name = options.name;
   RemoteWorker learner(worker_wire(options.connection), channel);
   connect(learner, options);

@@ -1,5 +1,7 @@
 // retort train: GRPO from start to finish. The loop reads as the picture in docs/ARCHITECTURE.md:
 //   draw -> roll out -> score -> advantages, updates -> publish -> log
+#include "tools/retort/train.h"
+
 #include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -13,7 +15,6 @@
 #include "tools/retort/run_record.h"
 #include "tools/retort/step_metrics.h"
 #include "tools/retort/stopwatch.h"
-#include "tools/retort/train.h"
 #include "tools/retort/train_parts.h"
 #include "tools/retort/train_report.h"
 
@@ -152,8 +153,8 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
     save_s = watch.lap();
     if (stop) {
       record.close();
-      throw Interrupted(
-          fmt::format("retort {} {} --run {} --resume", options.command, options.config, place.dir));
+      throw Interrupted(fmt::format("retort {} {} --run {} --resume", options.command,
+                                    options.config, place.dir));
     }
   }
   finish_workers(parts);
@@ -166,8 +167,7 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
 
 void add_train_options(Arguments& parser, TrainOptions& options) {
   parser.positional("CONFIG", options.config, "TOML file");
-  parser.option("--set", options.assignments,
-                "section.key=value, over the file's (repeatable)");
+  parser.option("--set", options.assignments, "section.key=value, over the file's (repeatable)");
   parser.option("--run", options.run_dir, "run directory; default runs/ and the config's stem");
   parser.flag("--resume", options.resume,
               "go on with the run; alone it takes the newest of the config's stem");

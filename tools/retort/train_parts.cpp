@@ -131,8 +131,8 @@ std::vector<ScoredGroup> sample_groups(TrainParts& parts, int64_t step, size_t f
     }
     if (parts.worker) {
       parts.worker->take_assignments(Deadline::after(0));
-      RT_CHECK(!parts.worker->idle()) << collected.missing << " samples of step " << step
-                                      << " are missing";
+      RT_CHECK(!parts.worker->idle())
+          << collected.missing << " samples of step " << step << " are missing";
       parts.worker->step();
     }
     // The first is waited for where others make it; the rest is what has come meanwhile.
@@ -148,9 +148,10 @@ std::vector<ScoredGroup> sample_groups(TrainParts& parts, int64_t step, size_t f
     parts.workers->watch();
     const std::string what = missing_text(parts, step, first, collected);
     if (wait.goes_on(what) > kNoSampleS)
-      throw InternalError(fmt::format("no sample came for {:.0f} s while waiting for {}; the run "
-                                      "goes on with --resume",
-                                      kNoSampleS, what));
+      throw InternalError(
+          fmt::format("no sample came for {:.0f} s while waiting for {}; the run "
+                      "goes on with --resume",
+                      kNoSampleS, what));
   }
   return std::move(collected.groups);
 }

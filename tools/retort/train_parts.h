@@ -32,7 +32,7 @@ struct TrainParts {
   std::unique_ptr<SampleReceiver> samples;
   std::unique_ptr<Worker> worker;       // null: workers are other processes
   std::unique_ptr<WorkerPool> workers;  // null: this process samples
-  Version version;  // that the policy's weights are
+  Version version;                      // that the policy's weights are
   // arithmetic the device can do in a second, measured when the parts are built
   double peak_flops = 0;
 };

@@ -19,9 +19,9 @@
 namespace retort {
 namespace {
 
-constexpr double kEndS = 30;        // for workers to leave when the run is over
-constexpr double kSoonS = 60;       // a process that ends earlier has failed to start
-constexpr int kMostFailures = 5;    // in a row
+constexpr double kEndS = 30;      // for workers to leave when the run is over
+constexpr double kSoonS = 60;     // a process that ends earlier has failed to start
+constexpr int kMostFailures = 5;  // in a row
 constexpr const char* kLoopback = "tcp://127.0.0.1:*";
 
 std::string last_line(const std::string& path) {
@@ -83,10 +83,9 @@ std::string WorkerPool::log_path(const Process& process) const {
 
 void WorkerPool::start(Process& process) {
   process.child = std::make_unique<ChildProcess>(
-      std::vector<std::string>{"rollout", run_dir_ + "/config.toml", "--connect", endpoint_,
-                               "--name", process.name, "--most-samples",
-                               std::to_string(most_samples_), "--threads",
-                               std::to_string(threads_)},
+      std::vector<std::string>{
+          "rollout", run_dir_ + "/config.toml", "--connect", endpoint_, "--name", process.name,
+          "--most-samples", std::to_string(most_samples_), "--threads", std::to_string(threads_)},
       std::vector<std::pair<std::string, std::string>>{{kRunTokenVariable, identity_.run_token}},
       log_path(process));
   process.started = Deadline::Clock::now();
@@ -111,9 +110,9 @@ std::string WorkerPool::holders() const {
   const std::vector<WorkerRow> rows = channel_->workers();
   for (const WorkerRow& row : rows) {
     if (row.assignments == 0) continue;
-    text += fmt::format("{}{} ({} assignments{})", text.empty() ? "" : ", ", row.name,
-                        row.assignments,
-                        row.silent_s >= 2 ? fmt::format(", silent for {:.0f} s", row.silent_s) : "");
+    text +=
+        fmt::format("{}{} ({} assignments{})", text.empty() ? "" : ", ", row.name, row.assignments,
+                    row.silent_s >= 2 ? fmt::format(", silent for {:.0f} s", row.silent_s) : "");
   }
   if (!text.empty()) return text;
   return rows.empty() ? fmt::format("workers: none is connected to {}", endpoint_)
@@ -126,9 +125,8 @@ void WorkerPool::watch() {
   for (Process& process : processes_) {
     std::optional<std::string> ended = process.child->ended();
     if (!ended) {
-      const auto row = std::find_if(rows.begin(), rows.end(), [&](const WorkerRow& one) {
-        return one.name == process.name;
-      });
+      const auto row = std::find_if(rows.begin(), rows.end(),
+                                    [&](const WorkerRow& one) { return one.name == process.name; });
       if (row == rows.end() || row->silent_s < silence_s_) continue;
       process.child->kill();
       ended = fmt::format("silent for {:.0f} s", row->silent_s);
@@ -142,7 +140,7 @@ void WorkerPool::watch() {
       throw InternalError(fmt::format("{} ended {} times soon after its start ({}): {}",
                                       process.name, process.failures, *ended, said));
     log::warn(fmt::format("{} ended ({}){}; started again", process.name, *ended,
-                     said.empty() ? "" : ": " + said));
+                          said.empty() ? "" : ": " + said));
     start(process);
   }
 }

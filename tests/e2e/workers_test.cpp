@@ -1,0 +1,183 @@
+// Runs whose samples are made by other processes: the bytes of one process, whatever happens to
+// them.
+#include "tests/e2e/program.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+#include <thread>
+
+namespace retort {
+namespace {
+
+using testing::deterministic_metrics;
+using testing::file_text;
+using testing::ProgramResult;
+using testing::run_retort;
+using testing::TemporaryFolder;
+using testing::write_text;
+namespace fs = std::filesystem;
+
+const std::string kTiny = "train tests/configs/tiny.toml";
+
+class Workers : public ::testing::Test {
+ protected:
+  // The run of one process, made once.
+  static void SetUpTestSuite() {
+    folder_ = new TemporaryFolder;
+    ASSERT_EQ(run_retort(kTiny + " --quiet --run '" + folder_->path("whole") + "'").code, 0);
+  }
+  static void TearDownTestSuite() {
+    delete folder_;
+    folder_ = nullptr;
+  }
+
+  static std::string path(const std::string& name) { return folder_->path(name); }
+
+  static void expect_the_same_bytes(const std::string& run) {
+    const std::string whole = path("whole");
+    EXPECT_EQ(deterministic_metrics(whole), deterministic_metrics(run));
+    for (const char* file :
+         {"checkpoints/step_8/model.safetensors", "checkpoints/step_8/trainer/state.safetensors"}) {
+      ASSERT_FALSE(file_text(run + "/" + file).empty()) << file;
+      EXPECT_TRUE(file_text(whole + "/" + file) == file_text(run + "/" + file)) << file;
+    }
+    const ProgramResult compared =
+        run_retort("compare '" + whole + "' '" + run + "' --assert-equal");
+    EXPECT_EQ(compared.code, 0) << compared.out;
+  }
+
+  // Processes of this user whose command line names the run.
+  static int processes_of(const std::string& run) {
+    int count = 0;
+    for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
+      const std::string name = entry.path().filename().string();
+      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+      const std::string line = file_text(entry.path() / "cmdline");
+      count += line.find(run + "/config.toml") != std::string::npos ? 1 : 0;
+    }
+    return count;
+  }
+  static void expect_no_process_left(const std::string& run) {
+    for (int i = 0; i < 1000 && processes_of(run) > 0; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_EQ(processes_of(run), 0);
+  }
+
+  static TemporaryFolder* folder_;
+};
+TemporaryFolder* Workers::folder_ = nullptr;
+
+int hits(const ProgramResult& result) {
+  const size_t at = result.err.rfind("disturbed: ");
+  return at == std::string::npos ? 0 : std::stoi(result.err.substr(at + 11));
+}
+
+TEST_F(Workers, OneTwoAndFourGiveTheBytesOfOneProcess) {
+  for (const std::string count : {"1", "2", "4"}) {
+    const std::string run = path("workers" + count);
+    const ProgramResult result = run_retort(kTiny + " --run '" + run + "' --workers " + count);
+    ASSERT_EQ(result.code, 0) << result.err;
+    expect_the_same_bytes(run);
+    expect_no_process_left(run);
+  }
+}
+
+TEST_F(Workers, KilledOnesAreReplaced) {
+  const std::string run = path("killed");
+  // The script runs the program itself: what it prints last is its own.
+  const ProgramResult result =
+      run_retort(kTiny + " --run '" + run + "' --workers 2",
+                 "tests/e2e/disturb.sh KILL 100 '" + run + "/metrics.jsonl'");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_GE(hits(result), 3) << result.err;
+  EXPECT_NE(result.err.find("ended (signal 9)"), std::string::npos) << result.err;
+  expect_the_same_bytes(run);
+  expect_no_process_left(run);
+}
+
+// A worker that is stopped holds its assignments: after its silence they are another's.
+TEST_F(Workers, AStoppedOneIsReplaced) {
+  const std::string run = path("stopped");
+  const ProgramResult result =
+      run_retort(kTiny + " --run '" + run + "' --workers 2",
+                 "tests/e2e/disturb.sh STOP 1 '" + run + "/metrics.jsonl'");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(hits(result), 1);
+  EXPECT_NE(result.err.find("waiting for samples of group"), std::string::npos) << result.err;
+  expect_the_same_bytes(run);
+  expect_no_process_left(run);
+}
+
+TEST_F(Workers, AKilledLearnerLeavesNoProcessAndResumes) {
+  const std::string run = path("learner");
+  int killed = 0;
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    const ProgramResult result =
+        run_retort(kTiny + " --quiet --resume --run '" + run + "' --workers 2",
+                   "timeout -s KILL " + std::to_string(0.8 + 0.37 * attempt));
+    if (result.code == 0) break;
+    ASSERT_EQ(result.code, 137) << result.err;
+    ++killed;
+    expect_no_process_left(run);
+  }
+  EXPECT_GE(killed, 1);
+  ASSERT_EQ(run_retort(kTiny + " --quiet --resume --run '" + run + "'").code, 0);
+  expect_the_same_bytes(run);
+}
+
+// `learn` and workers by hand: they come, go and come again.
+TEST_F(Workers, ComeAndGo) {
+  const std::string run = path("learn");
+  const std::string program = std::getenv("RETORT_PROGRAM");
+  const std::string socket = "ipc://" + path("socket");
+  const std::string rollout = "'" + program +
+                              "' rollout tests/configs/tiny.toml --quiet --connect " + socket +
+                              " --token-file '" + run + "/token'";
+  write_text(path("come_and_go.sh"),
+             "while [ ! -e '" + run + "/token' ]; do sleep 0.02; done\n" + rollout +
+                 " --name late &\n" + "for i in 1 2 3 4 5 6; do timeout -s KILL 0.$((i * 2 + 3)) " +
+                 rollout + " --name brief; done\nwait\n");
+  const ProgramResult result =
+      run_retort("learn tests/configs/tiny.toml --run '" + run + "' --listen " + socket,
+                 "bash '" + path("come_and_go.sh") + "' & ");
+  ASSERT_EQ(result.code, 0) << result.err;
+  expect_the_same_bytes(run);
+}
+
+TEST_F(Workers, AnotherTokenConfigurationOrPortIsRefused) {
+  const std::string run = path("refusals");
+  const std::string program = std::getenv("RETORT_PROGRAM");
+  const std::string socket = "ipc://" + path("refusing");
+  const std::string rollout =
+      "'" + program + "' rollout tests/configs/tiny.toml --quiet --connect " + socket;
+  const std::string err = path("refused");
+  write_text(
+      path("refused.sh"),
+      "while [ ! -e '" + run + "/token' ]; do sleep 0.02; done\n" + "RETORT_RUN_TOKEN=wrong " +
+          rollout + " 2>'" + err + ".token'\n" + "echo $? >>'" + err + ".token'\n" +  //
+          rollout + " --token-file '" + run + "/token' --set rollout.temperature=0.5 2>'" + err +
+          ".config'\necho $? >>'" + err + ".config'\n" +  //
+          "'" + program + "' learn tests/configs/tiny.toml --run '" + run + ".second' --listen " +
+          socket + " 2>'" + err + ".port'\necho $? >>'" + err + ".port'\n" +  //
+          rollout + " --token-file '" + run + "/token'\n");
+  const ProgramResult result =
+      run_retort("learn tests/configs/tiny.toml --run '" + run + "' --listen " + socket,
+                 "bash '" + path("refused.sh") + "' & ");
+  ASSERT_EQ(result.code, 0) << result.err;
+  for (const auto& [what, says] : {std::pair("token", "token"), std::pair("config", "config"),
+                                   std::pair("port", "refusing")}) {
+    const std::string text = file_text(err + "." + what);
+    EXPECT_TRUE(text.ends_with("2\n")) << what << ": " << text;
+    EXPECT_NE(text.find(says), std::string::npos) << what << ": " << text;
+  }
+  EXPECT_FALSE(fs::exists(run + ".second"));
+  expect_the_same_bytes(run);
+}
+
+}  // namespace
+}  // namespace retort
