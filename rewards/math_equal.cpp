@@ -114,13 +114,16 @@ std::unique_ptr<Reward> make(const RewardOptions& options, const std::string& pl
 RewardRow math_equal_row() {
   return {
       "math_equal",
-      "1 if the answer equals the gold answer by value: numbers, roots, tuples, sets, intervals",
+      "1 if the answer equals the gold answer by value: numbers, roots, tuples, sets, intervals, "
+      "matrices; no variables or functions",
       {{"extract", OptionKind::kList, "boxed|answer_tag|phrase|last",
         "where the answer is looked for, in this order"},
        {"percent", OptionKind::kChoice, "strict|equal", "whether 50% answers 50 too"},
        {"tuple_as_set", OptionKind::kChoice, "no|yes", "whether the order of a tuple is free"},
        {"tolerance", OptionKind::kText, "exact",
-        "exact, or how far off a number may be, of max(1, |gold|)"}},
+        "exact, or how far off a number may be, of max(1, |gold|)"},
+       {"preset", OptionKind::kChoice, "own",
+        "only the options above: r1, math_verify and prm800k are not in this release"}},
       make};
 }
 
