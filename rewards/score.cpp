@@ -135,21 +135,31 @@ std::vector<Verdict> RewardSet::score_patiently(const std::vector<ScoreRequest>&
                                                 double patience_s) const {
   std::vector<Verdict> verdicts = score_all(requests, {Deadline::never(), kFailuresInARow});
   const Deadline deadline = Deadline::after(patience_s);
-  for (double pause_s = kFirstPauseS;; pause_s = std::min(2 * pause_s, kLongestPauseS)) {
-    std::vector<size_t> failed;
-    std::vector<ScoreRequest> again;
-    for (size_t i = 0; i < verdicts.size(); ++i) {
-      if (verdicts[i].outcome != Outcome::kInfraError) continue;
-      failed.push_back(i);
-      again.push_back(requests[i]);
-    }
-    if (failed.empty() || deadline.passed()) return verdicts;
+  std::vector<size_t> failed;
+  for (size_t i = 0; i < verdicts.size(); ++i)
+    if (verdicts[i].outcome == Outcome::kInfraError) failed.push_back(i);
+  double pause_s = kFirstPauseS;
+  while (!failed.empty() && !deadline.passed()) {
     const Deadline pause = Deadline::after(std::min(pause_s, deadline.seconds_left()));
     wait_poll({}, WaitScope("a reward to answer again", "the reward's program", pause), pause);
+    // Those that fail must not for ever stand before others that were not asked.
+    std::rotate(failed.begin(),
+                failed.begin() + static_cast<std::ptrdiff_t>(kFailuresInARow % failed.size()),
+                failed.end());
+    std::vector<ScoreRequest> again;
+    for (const size_t index : failed) again.push_back(requests[index]);
     std::vector<Verdict> anew = score_all(again, {deadline, kFailuresInARow});
-    for (size_t i = 0; i < failed.size(); ++i)
-      if (anew[i].outcome != Outcome::kInfraError) verdicts[failed[i]] = std::move(anew[i]);
+    std::vector<size_t> still;
+    for (size_t i = 0; i < failed.size(); ++i) {
+      if (anew[i].outcome == Outcome::kInfraError)
+        still.push_back(failed[i]);
+      else
+        verdicts[failed[i]] = std::move(anew[i]);
+    }
+    pause_s = still.size() < failed.size() ? kFirstPauseS : std::min(2 * pause_s, kLongestPauseS);
+    failed = std::move(still);
   }
+  return verdicts;
 }
 
 void RewardSet::self_test() const {

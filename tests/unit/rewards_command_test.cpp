@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "rewards/command.h"
 #include "rewards/registry.h"
+#include "rewards/score.h"
 #include "tests/temporary_folder.h"
 
 #include <gtest/gtest.h>
@@ -297,6 +298,45 @@ TEST_F(CommandReward, AProgramThatAlwaysFailsIsNotAskedForever) {
   expect_infra(judgements[0], "ended");
   expect_infra(judgements[4], "after 4 failures in a row");
   expect_infra(judgements[999], "after 4 failures in a row");
+}
+
+// Twenty rows fail the first time they are asked, two fail always: each of the others has its
+// score.
+TEST_F(CommandReward, WhatFailsIsAskedAgainUntilThePatienceEnds) {
+  const std::string path =
+      program("word = row['completion']; here = '" + folder_.path() +
+              "/seen' + word; seen = os.path.exists(here); open(here, 'w').close()\n    if word != "
+              "'x' * 25 "
+              "and (word in ('', 'x') or (not seen and len(word) < 22)): say(id=row['id'], "
+              "outcome='infra_error')\n    else: " +
+              kGood);
+  const RewardSet rewards({{"command:" + path, 0.5}}, "[rewards]");
+  Task task;
+  task.answer = "null";
+  std::vector<ScoreRequest> requests;
+  for (uint32_t i = 0; i < 26; ++i)
+    requests.push_back({{1, i, 0, 0}, &task, Completion{std::string(i, 'x')}});
+  const std::vector<Verdict> verdicts = rewards.score_patiently(requests, 2.0);
+  for (uint32_t i = 0; i < 26; ++i) {
+    EXPECT_EQ(verdicts[i].id.task, i);
+    EXPECT_EQ(verdicts[i].outcome, i < 2 ? Outcome::kInfraError : Outcome::kValue) << i;
+    EXPECT_DOUBLE_EQ(verdicts[i].score, i < 2 ? 0.0 : 0.5 * i / 10) << i;
+  }
+}
+
+// Ten rows that kill the program stand before the others, which must not wait for them for ever.
+TEST_F(CommandReward, RowsThatAlwaysKillDoNotHideTheOthers) {
+  const RewardSet rewards(
+      {{"command:" + program("os._exit(1) if row['completion'] == 'die' else " + kGood), 1}},
+      "[rewards]");
+  Task task;
+  task.answer = "null";
+  std::vector<ScoreRequest> requests;
+  for (uint32_t i = 0; i < 14; ++i)
+    requests.push_back({{1, i, 0, 0}, &task, Completion{i < 10 ? "die" : "four"}});
+  const std::vector<Verdict> verdicts = rewards.score_patiently(requests, 8.0);
+  for (uint32_t i = 0; i < 14; ++i)
+    EXPECT_EQ(verdicts[i].outcome, i < 10 ? Outcome::kInfraError : Outcome::kValue) << i;
 }
 
 TEST_F(CommandReward, NothingIsLeftRunning) {

@@ -69,6 +69,7 @@ std::string first_difference(RunConfig a, RunConfig b) {
     config->tasks.eval = "";
     config->train.eval_every = config->train.save_every = 0;
     config->train.keep_last = 1;
+    config->train.group_deadline_s = 0;
     config->train.best_metric = "";
     config->learner.micro_batch_tokens = 1;
   }

@@ -1,17 +1,14 @@
 #include "tools/retort/train_parts.h"
 
 #include "base/channel/in_process.h"
-#include "base/check.h"
 #include "base/error.h"
 #include "kernels/peak.h"
 #include "policy/hf_model.h"
 #include "tasks/evaluation_set.h"
-#include "tools/retort/stopwatch.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 namespace retort {
 namespace {
@@ -24,17 +21,6 @@ std::vector<RewardSetting> reward_settings(const std::vector<RewardSection>& sec
   std::vector<RewardSetting> settings;
   for (const RewardSection& section : sections) settings.push_back({section.name, section.weight});
   return settings;
-}
-
-// Longest prompt in tokens that a task may have.
-int64_t prompt_limit(const RunConfig& config, const Policy& policy) {
-  const int64_t room = policy.config().max_position_embeddings - config.rollout.max_new_tokens;
-  if (room < 1)
-    throw UserError("[rollout.max_new_tokens]",
-                    fmt::format("got {}, the model has {} positions", config.rollout.max_new_tokens,
-                                policy.config().max_position_embeddings),
-                    fmt::format("set it below {}", policy.config().max_position_embeddings));
-  return config.tasks.max_prompt_tokens > 0 ? std::min(config.tasks.max_prompt_tokens, room) : room;
 }
 
 EngineSettings rollout_settings(const TrainParts& parts) {
@@ -66,64 +52,17 @@ int64_t most_groups(const RunConfig& config) {
   return config.train.prompts_per_step * (1 + waves);
 }
 
-// The next tasks of the curriculum.
-std::vector<Task> draw_tasks(TrainParts& parts, size_t count) {
-  const RunConfig& config = parts.config;
-  const int64_t limit = prompt_limit(config, *parts.model.policy);
-  return parts.curriculum->draw(count, [&](const Task& task) {
-    const int64_t length = static_cast<int64_t>(parts.model.codec->encode(task).size());
-    if (length <= limit) return true;
-    if (config.tasks.overlong_prompt == "drop") return false;
-    throw UserError("[tasks.max_prompt_tokens]",
-                    fmt::format("a prompt of {} tokens, the limit is {}", length, limit),
-                    "raise it, or set tasks.overlong_prompt = \"drop\"");
-  });
-}
-
-// G samples of each task, ordered by task and slot; the first task has index `first` in the step.
-std::vector<ScoredGroup> sample(TrainParts& parts, int64_t step, size_t first,
-                                const std::vector<Task>& tasks) {
-  const auto group_size = static_cast<uint32_t>(parts.config.rollout.group_size);
-  const auto version = static_cast<uint32_t>(step - 1);
-  std::vector<ScoredGroup> groups(tasks.size());
-  parts.worker->set_version(version);
-  size_t missing = tasks.size() * group_size;
-  for (size_t t = 0; t < tasks.size(); ++t) {
-    const Assignment assignment{static_cast<uint32_t>(step),
-                                static_cast<uint32_t>(first + t),
-                                0,
-                                group_size,
-                                version,
-                                tasks[t]};
-    RT_CHECK(parts.task_sender->send(assignment, Deadline::after(0)) == SendResult::kSent);
-  }
-  parts.worker->take_assignments();
-  while (!parts.worker->idle()) {
-    parts.worker->step();
-    while (true) {
-      SampleReceived received = parts.samples->receive(Deadline::after(0));
-      if (received.kind != ReceiveKind::kReceived) break;
-      groups.at(received.sample->id.task - first).samples.push_back(std::move(*received.sample));
-      --missing;
-    }
-  }
-  RT_CHECK_EQ(missing, size_t{0}) << "samples of step " << step << " are missing";
-  for (ScoredGroup& group : groups)
-    std::sort(group.samples.begin(), group.samples.end(),
-              [](const Sample& a, const Sample& b) { return a.id < b.id; });
-  return groups;
-}
-
-// Fills the verdicts in.
-void score(const TrainParts& parts, const std::vector<Task>& tasks,
-           std::vector<ScoredGroup>& groups) {
-  for (size_t t = 0; t < groups.size(); ++t)
-    for (const Sample& sample : groups[t].samples)
-      groups[t].verdicts.push_back(
-          parts.rewards->score(sample.id, tasks[t], parts.model.codec->completion(sample)));
-}
-
 }  // namespace
+
+int64_t prompt_limit(const RunConfig& config, const Policy& policy) {
+  const int64_t room = policy.config().max_position_embeddings - config.rollout.max_new_tokens;
+  if (room < 1)
+    throw UserError("[rollout.max_new_tokens]",
+                    fmt::format("got {}, the model has {} positions", config.rollout.max_new_tokens,
+                                policy.config().max_position_embeddings),
+                    fmt::format("set it below {}", policy.config().max_position_embeddings));
+  return config.tasks.max_prompt_tokens > 0 ? std::min(config.tasks.max_prompt_tokens, room) : room;
+}
 
 TrainParts build_train_parts(const RunConfig& config) {
   TrainParts parts;
@@ -165,37 +104,6 @@ TrainParts build_train_parts(const RunConfig& config) {
   return parts;
 }
 
-Rollouts roll_out(TrainParts& parts, int64_t step) {
-  const RunConfig& config = parts.config;
-  Rollouts rollouts;
-  const auto wave = [&](size_t count) {
-    Stopwatch watch;
-    std::vector<Task> tasks = draw_tasks(parts, count);
-    std::vector<ScoredGroup> groups = sample(parts, step, rollouts.tasks.size(), tasks);
-    rollouts.rollout_s += watch.lap();
-    score(parts, tasks, groups);
-    rollouts.reward_s += watch.lap();
-    std::move(tasks.begin(), tasks.end(), std::back_inserter(rollouts.tasks));
-    std::move(groups.begin(), groups.end(), std::back_inserter(rollouts.groups));
-  };
-  wave(static_cast<size_t>(config.train.prompts_per_step));
-  rollouts.first_wave = rollouts.groups.size();
-  if (config.learner.zero_variance != "refill") return rollouts;
-  for (int64_t w = 0; w < config.learner.refill_waves; ++w) {
-    const auto kept = static_cast<size_t>(
-        std::ranges::count_if(rollouts.groups, [](const auto& group) { return !is_flat(group); }));
-    if (kept == rollouts.first_wave) break;
-    wave(rollouts.first_wave - kept);
-  }
-  return rollouts;
-}
-
-void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups) {
-  for (const ScoredGroup& group : groups)
-    for (const Sample& sample : group.samples) parts.samples->ack(sample.id);
-  parts.samples->settle(static_cast<uint32_t>(step));
-}
-
 HeldOut evaluate_held_out(const TrainParts& parts, bool wide) {
   const RunConfig& config = parts.config;
   EvaluationSettings settings;
@@ -209,6 +117,7 @@ HeldOut evaluate_held_out(const TrainParts& parts, bool wide) {
   settings.max_sequences = config.rollout.max_sequences;
   settings.max_batch_tokens = config.rollout.max_batch_tokens;
   settings.cache_bytes = config.rollout.cache_bytes;
+  settings.patience_s = config.train.group_deadline_s;
   HeldOut result{evaluate(parts.model, parts.held_out, *parts.rewards, settings), std::nullopt};
   const size_t prompts = std::min<size_t>(parts.held_out.size(), config.eval.wide_prompts);
   if (!wide || prompts == 0) return result;
