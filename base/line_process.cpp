@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): sigtimedwait, kill
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,85 +93,91 @@ LineProcess::LineProcess(const std::string& path, const std::string& place) : pa
                     "give a program, or a script whose first line names its interpreter");
   }
   for (const int ours : {in_, out_, err_}) no_waiting(ours);
+  end_ = static_cast<int>(::syscall(SYS_pidfd_open, child_, 0));
 }
 
 LineProcess::~LineProcess() {
   finish(Deadline::after(kLeaveS));
-  if (!ended_) {
+  if (!reaped_) {
     ::kill(-child_, SIGKILL);
     const WaitScope scope("a killed program to be gone", path_, Deadline::after(kLeaveS));
     wait_exit(child_, scope, Deadline::after(kLeaveS));
   }
-  for (int* ours : {&in_, &out_, &err_}) close_end(*ours);
+  for (int* ours : {&in_, &out_, &err_, &end_}) close_end(*ours);
 }
 
-bool LineProcess::wait(bool writing, Deadline deadline) {
+void LineProcess::send(std::string_view line) {
+  unsent_ += line;
+  unsent_ += '\n';
+}
+
+LineProcess::Status LineProcess::next_line(std::string& line, Deadline deadline, size_t max_bytes) {
   const WaitScope scope("a line of a reward's program", path_, deadline);
-  std::array<pollfd, 3> watched = {pollfd{out_, POLLIN, 0}, pollfd{err_, POLLIN, 0},
-                                   pollfd{writing ? in_ : -1, POLLOUT, 0}};
-  while (true) {
-    if (wait_poll(watched, scope, deadline) == 0) return false;
-    if (watched[1].revents != 0) {
-      std::array<char, 4096> bytes{};
-      const ssize_t count = ::read(err_, bytes.data(), bytes.size());
-      if (count > 0) errors_.append(bytes.data(), static_cast<size_t>(count));
-      if (errors_.size() > kKeptErrors) errors_.erase(0, errors_.size() - kKeptErrors);
-      if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) watched[1].fd = -1;
-    }
-    if (watched[0].revents != 0 || watched[2].revents != 0) return true;
-    if (deadline.passed()) return false;
-  }
-}
-
-LineProcess::Status LineProcess::write_line(std::string_view line, Deadline deadline) {
-  std::string bytes(line);
-  bytes += '\n';
-  size_t written = 0;
-  while (written < bytes.size()) {
-    const ssize_t count = write_quietly(in_, bytes.data() + written, bytes.size() - written);
-    if (count > 0) {
-      written += static_cast<size_t>(count);
-      continue;
-    }
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) return Status::kClosed;
-    // What it says meanwhile is read, or both sides could wait for each other.
-    if (!wait(true, deadline)) return Status::kDeadline;
-    std::array<char, 1 << 16> more{};
-    const ssize_t got = ::read(out_, more.data(), more.size());
-    if (got == 0) return Status::kClosed;
-    if (got > 0) pending_.append(more.data(), static_cast<size_t>(got));
-    if (pending_.size() > (size_t{1} << 26)) return Status::kTooLong;
-  }
-  return Status::kOk;
-}
-
-LineProcess::Status LineProcess::read_line(std::string& line, Deadline deadline, size_t max_bytes) {
   while (true) {
     const size_t end = pending_.find('\n', searched_);
+    if ((end == std::string::npos ? pending_.size() : end) > max_bytes) return Status::kTooLong;
     if (end != std::string::npos) {
-      if (end > max_bytes) return Status::kTooLong;
       line.assign(pending_, 0, end);
       pending_.erase(0, end + 1);
       searched_ = 0;
       return Status::kOk;
     }
     searched_ = pending_.size();
-    if (searched_ > max_bytes) return Status::kTooLong;
-    if (!wait(false, deadline)) return Status::kDeadline;
-    std::array<char, 1 << 16> more{};
-    const ssize_t got = ::read(out_, more.data(), more.size());
-    if (got > 0) pending_.append(more.data(), static_cast<size_t>(got));
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return Status::kClosed;
+    if (closed_) return Status::kClosed;
+    if (!exchange(scope, deadline)) return Status::kDeadline;
   }
+}
+
+bool LineProcess::exchange(const WaitScope& scope, Deadline deadline) {
+  const bool writing = in_ >= 0 && sent_ < unsent_.size();
+  std::array<pollfd, 4> watched = {pollfd{out_, POLLIN, 0}, pollfd{err_, POLLIN, 0},
+                                   pollfd{writing ? in_ : -1, POLLOUT, 0}, pollfd{end_, POLLIN, 0}};
+  if (deadline.passed() || wait_poll(watched, scope, deadline) == 0) return false;
+  if (watched[1].revents != 0) read_errors();
+  if (watched[2].revents != 0) write_some();
+  if (watched[0].revents != 0)
+    read_output();
+  else if (watched[3].revents != 0)
+    closed_ = true;  // it has ended, and what still holds its output says nothing
+  return true;
+}
+
+void LineProcess::write_some() {
+  const ssize_t count = write_quietly(in_, unsent_.data() + sent_, unsent_.size() - sent_);
+  if (count > 0) sent_ += static_cast<size_t>(count);
+  // It wants no more rows, but may still answer those it has.
+  if (count < 0 && errno != EINTR && errno != EAGAIN) close_end(in_);
+  if (sent_ == unsent_.size() || in_ < 0) {
+    unsent_.clear();
+    sent_ = 0;
+  }
+}
+
+void LineProcess::read_errors() {
+  std::array<char, 4096> bytes{};
+  const ssize_t count = ::read(err_, bytes.data(), bytes.size());
+  if (count > 0) errors_.append(bytes.data(), static_cast<size_t>(count));
+  if (errors_.size() > kKeptErrors) errors_.erase(0, errors_.size() - kKeptErrors);
+  if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) close_end(err_);
+}
+
+void LineProcess::read_output() {
+  std::array<char, 1 << 16> bytes{};
+  const ssize_t count = ::read(out_, bytes.data(), bytes.size());
+  if (count > 0) pending_.append(bytes.data(), static_cast<size_t>(count));
+  if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) closed_ = true;
 }
 
 bool LineProcess::finish(Deadline deadline) {
   close_end(in_);
-  if (ended_) return false;
+  if (reaped_) return false;
   const WaitScope scope("a program to end with its input", path_, deadline);
+  pollfd ended{end_, POLLIN, 0};
+  if (end_ >= 0 && wait_poll({&ended, 1}, scope, deadline) == 0) return false;
+  // Not yet reaped: the number of its group is still its own.
+  if (end_ >= 0) ::kill(-child_, SIGKILL);
   const std::optional<int> status = wait_exit(child_, scope, deadline);
-  ended_ = status.has_value();
+  reaped_ = status.has_value();
   return status && WIFEXITED(*status) && WEXITSTATUS(*status) == 0;
 }
 

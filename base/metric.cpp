@@ -46,6 +46,9 @@ constexpr MetricInfo kMetrics[] = {
     {"groups/kept", "groups", true, "groups that the updates saw"},
     {"groups/zero_variance", "groups", true, "groups whose samples all have the same score"},
     {"groups/refilled", "groups", true, "groups sampled in place of dropped ones"},
+    {"groups/replaced", "groups", true,
+     "groups that no reward could be had for in time, each replaced by the next task; only where "
+     "there are any"},
     {"eval/FAMILY/pass@K", "", true,
      "held-out tasks solved by one of K samples (unbiased estimate); `all`: every family"},
     {"train/loss", "nats", true, "`retort sft`: mean loss of a token of the step"},

@@ -209,6 +209,11 @@ std::string RunStore::config_toml() {
   return state_->reader.text("SELECT config_toml FROM run").value_or("");
 }
 
+int64_t RunStore::last_decided_step() {
+  flush(Deadline::never());
+  return state_->reader.integer("SELECT max(step) FROM decision").value_or(-1);
+}
+
 std::vector<Decision> RunStore::decisions(int64_t step) {
   flush(Deadline::never());
   Statement statement = state_->reader.prepare(

@@ -82,6 +82,7 @@ class RunStore {
   int64_t last_step();
   std::string config_toml();
   std::vector<Decision> decisions(int64_t step);  // by task
+  int64_t last_decided_step();                    // the last that has any; -1 when there is none
 
  private:
   struct State;

@@ -6,10 +6,28 @@
 #include "rewards/math/extract.h"
 #include "rewards/registry.h"
 
+#include <nlohmann/json.hpp>
+
 #include <charconv>
 
 namespace retort {
 namespace {
+
+// A gold number in JSON has passed through a double: one with so many digits may have lost some.
+bool may_have_lost_digits(const std::string& answer) {
+  constexpr size_t kDoubleDigits = 15;
+  const nlohmann::json value = nlohmann::json::parse(answer, nullptr, /*allow_exceptions=*/false);
+  if (!value.is_number_float()) return false;
+  std::string digits = value.dump();
+  digits = digits.substr(0, digits.find_first_of("eE"));
+  std::erase_if(digits, [](char c) { return c < '0' || c > '9'; });
+  digits.erase(0, digits.find_first_not_of('0'));
+  return digits.size() > kDoubleDigits + (digits.ends_with('0') ? 1 : 0);
+}
+
+Judgement unverifiable(std::string detail) {
+  return {Outcome::kUnverifiable, 0, std::move(detail)};
+}
 
 class MathEqual final : public Reward {
  public:
@@ -20,16 +38,26 @@ class MathEqual final : public Reward {
     std::string why;
     const std::optional<std::string> text = gold_text(task.answer);
     if (!text) return verifier_error("the gold answer is neither a text nor a number");
-    const std::optional<math::Answer> gold = math::read_answer(*text, &why);
+    if (may_have_lost_digits(task.answer))
+      return verifier_error("the gold answer is a number of many digits: write it as a text");
+    const math::Found part = math::final_part(*text);
+    if (part.open) return verifier_error("the gold answer's box is not all of it");
+    const std::optional<math::Answer> gold = math::read_answer(part.text, &why);
     if (!gold) return verifier_error("the gold answer " + why);
-    const std::optional<std::string> found = math::extract(completion.text, ways_);
+    const std::optional<math::Found> found = math::extract(completion.text, ways_);
     if (!found) return wrong("no answer found");
-    const std::optional<math::Answer> answer = math::read_answer(*found, &why);
-    if (!answer) return {Outcome::kUnverifiable, 0, "the answer " + why};
-    const bool words = answer->kind == math::Answer::Kind::kText;
-    if (words && gold->kind != answer->kind)
-      return {Outcome::kUnverifiable, 0, "the answer is words"};
-    return equal(*gold, *answer, rules_) ? right() : wrong("differs from the answer");
+    if (found->open) return unverifiable("more stands beside the answer: what is meant is open");
+    const std::optional<math::Answer> answer = math::read_answer(found->text, &why);
+    if (!answer) return unverifiable("the answer " + why);
+    switch (match(*gold, *answer, rules_)) {
+      case math::Match::kEqual:
+        return right();
+      case math::Match::kDiffers:
+        return wrong("differs from the answer");
+      case math::Match::kOpen:
+        return unverifiable("whether it is the answer cannot be told");
+    }
+    return verifier_error("unreachable");
   }
 
   std::vector<KnownAnswer> known_answers() const override {
@@ -86,13 +114,16 @@ std::unique_ptr<Reward> make(const RewardOptions& options, const std::string& pl
 RewardRow math_equal_row() {
   return {
       "math_equal",
-      "1 if the answer equals the gold answer by value: numbers, roots, tuples, sets, intervals",
+      "1 if the answer equals the gold answer by value: numbers, roots, tuples, sets, intervals, "
+      "matrices; no variables or functions",
       {{"extract", OptionKind::kList, "boxed|answer_tag|phrase|last",
         "where the answer is looked for, in this order"},
        {"percent", OptionKind::kChoice, "strict|equal", "whether 50% answers 50 too"},
        {"tuple_as_set", OptionKind::kChoice, "no|yes", "whether the order of a tuple is free"},
        {"tolerance", OptionKind::kText, "exact",
-        "exact, or how far off a number may be, of max(1, |gold|)"}},
+        "exact, or how far off a number may be, of max(1, |gold|)"},
+       {"preset", OptionKind::kChoice, "own",
+        "only the options above: r1, math_verify and prm800k are not in this release"}},
       make};
 }
 

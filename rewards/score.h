@@ -25,6 +25,13 @@ Verdict combine(const SampleId& id, std::vector<VerdictPart> parts);
 // where one differs: a reward that is wrong about them must not train anything.
 void self_test(const std::string& name, const Reward& reward);
 
+// One sample to be scored. The task outlives the request.
+struct ScoreRequest {
+  SampleId id;
+  const Task* task;
+  Completion completion;
+};
+
 // Constant after construction; score() may be called from several threads at once.
 class RewardSet {
  public:
@@ -37,6 +44,15 @@ class RewardSet {
   // verifier_error).
   Verdict score(const SampleId& id, const Task& task, const Completion& completion) const;
 
+  // The verdicts of all, in order; programs of the user's have several rows under way.
+  std::vector<Verdict> score_all(const std::vector<ScoreRequest>& requests,
+                                 const ScoreLimits& limits = {}) const;
+
+  // The same; those that end as infra_error are scored again and again until none is left or
+  // `patience_s` seconds have passed since the first was seen.
+  std::vector<Verdict> score_patiently(const std::vector<ScoreRequest>& requests,
+                                       double patience_s) const;
+
   // self_test() of every configured reward.
   void self_test() const;
 
@@ -45,10 +61,10 @@ class RewardSet {
     RewardSetting setting;
     std::unique_ptr<Reward> reward;
   };
-  VerdictPart part(const RewardSetting& setting, const Reward& reward, const Task& task,
-                   const Completion& completion) const;
-  VerdictPart part_of_task(const std::string& name, const Task& task,
-                           const Completion& completion) const;
+  // The parts that `reward` gives to those of the requests that `indices` names, at their places.
+  void add_parts(const RewardSetting& setting, const Reward& reward,
+                 const std::vector<ScoreRequest>& requests, const std::vector<size_t>& indices,
+                 const ScoreLimits& limits, std::vector<Verdict>& verdicts) const;
 
   std::vector<Entry> entries_;
 };

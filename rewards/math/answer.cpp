@@ -2,174 +2,273 @@
 
 #include "rewards/math/expression.h"
 #include "rewards/math/extract.h"
+#include "rewards/math/plain.h"
 #include "rewards/text.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 
 namespace retort::math {
 namespace {
 
 constexpr size_t kMaxText = 4096;
+constexpr size_t kMaxMembers = 256;
+constexpr int kMaxNesting = 6;
+
+using Kind = Answer::Kind;
+
+bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
 }
 
-bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
-
-// Commands that say nothing about the value, other spellings of those that do.
-std::string normal_text(std::string_view raw) {
-  std::string text(raw);
-  constexpr std::array<std::array<std::string_view, 2>, 30> kSame = {{
-      {"\xe2\x88\x92", "-"},
-      {"\xe2\x80\x93", "-"},
-      {"\xc3\x97", "\\times "},
-      {"\xc3\xb7", "\\div "},
-      {"\xc2\xb7", "\\cdot "},
-      {"\xcf\x80", "\\pi "},
-      {"\xc2\xb0", "^\\circ "},
-      {"\xe2\x88\x9a", "\\sqrt "},
-      {"\xc2\xa0", " "},
-      {"\\dfrac", "\\frac"},
-      {"\\tfrac", "\\frac"},
-      {"\\cfrac", "\\frac"},
-      {"\\left", ""},
-      {"\\right", ""},
-      {"\\displaystyle", ""},
-      {"\\,", ""},
-      {"\\!", ""},
-      {"\\;", " "},
-      {"\\:", " "},
-      {"\\ ", " "},
-      {"\\quad", " "},
-      {"~", " "},
-      {"{,}", ","},
-      {"\\(", ""},
-      {"\\)", ""},
-      {"\\[", ""},
-      {"\\]", ""},
-      {"\\lbrace", "\\{"},
-      {"\\rbrace", "\\}"},
-      {"\\cup", " \\cup "},
-  }};
-  // Escaped dollars are money, the others mark mathematics.
-  std::string dollars;
-  for (size_t i = 0; i < text.size(); ++i)
-    if (text[i] != '$' || (i > 0 && text[i - 1] == '\\')) dollars += text[i];
-  text = dollars;
-  for (const auto& [from, to] : kSame) replace_all(text, from, to);
-  for (char& c : text)
-    if (c == '\n' || c == '\t' || c == '\r') c = ' ';
-  while (text.find("  ") != std::string::npos) replace_all(text, "  ", " ");
-  std::string_view view = stripped(text);
-  if (view.ends_with('.') || view.ends_with(',')) view = stripped(view.substr(0, view.size() - 1));
-  return std::string(view);
-}
-
-// "x = 5" -> "5"; "x_1=5" too. Two signs of equality stay, and are not read.
-std::string_view without_name(std::string_view text) {
-  const size_t equals = text.find('=');
-  if (equals == std::string_view::npos || text.find('=', equals + 1) != std::string_view::npos)
-    return text;
-  std::string_view name = stripped(text.substr(0, equals));
-  if (name.empty() || !is_letter(name.front())) return text;
-  name.remove_prefix(1);
-  const bool index = name.starts_with("_") && name.size() <= 5;
-  return name.empty() || index ? stripped(text.substr(equals + 1)) : text;
-}
-
-// Whether `text` is one bracket from its first to its last character.
-bool is_enclosed(std::string_view text, size_t open_size, size_t close_size) {
+// The parts between the `what`s outside of brackets.
+std::vector<std::string_view> cut(std::string_view text, std::string_view what) {
+  std::vector<std::string_view> parts;
   int depth = 0;
-  for (size_t i = 0; i + close_size <= text.size(); ++i) {
+  size_t begin = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '(' || c == '[' || c == '{') ++depth;
     if (c == ')' || c == ']' || c == '}') --depth;
-    if (depth == 0 && i >= open_size - 1 && i + 1 < text.size()) return false;
+    if (depth == 0 && text.substr(i).starts_with(what)) {
+      parts.push_back(stripped(text.substr(begin, i - begin)));
+      i += what.size() - 1;
+      begin = i + 1;
+    }
+  }
+  parts.push_back(stripped(text.substr(begin)));
+  return parts;
+}
+
+// Whether one bracket, of `size` characters, goes from the first to the last character.
+bool is_enclosed(std::string_view text, size_t size) {
+  int depth = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '(' || c == '[' || c == '{') ++depth;
+    if (c == ')' || c == ']' || c == '}') --depth;
+    if (depth == 0 && i >= size - 1 && i + 1 < text.size()) return false;
   }
   return depth == 0;
 }
 
-// Parts between the commas outside of brackets. With `words`, "and" and "or" part them as well.
-std::vector<std::string> parts_of(std::string text, bool words) {
-  if (words)
-    for (const std::string_view joint :
-         {"\\text{ and }", "\\text{and}", "\\text{ or }", "\\text{or}", " and ", " or "})
-      replace_all(text, joint, ",,");
-  std::vector<std::string> parts(1);
-  int depth = 0;
-  for (const char c : text) {
-    if (c == '(' || c == '[' || c == '{') ++depth;
-    if (c == ')' || c == ']' || c == '}') --depth;
-    if (c == ',' && depth == 0)
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  }
-  // "1, and 2" has an empty part.
-  if (words) std::erase_if(parts, [](const std::string& part) { return stripped(part).empty(); });
-  return parts;
+// Whether it names one unknown: x, x_1, x_{10}, \theta.
+bool is_name(std::string_view text) {
+  constexpr std::string_view kGreek[] = {"alpha", "beta",   "gamma",  "delta", "epsilon", "theta",
+                                         "kappa", "lambda", "mu",     "nu",    "rho",     "sigma",
+                                         "tau",   "phi",    "varphi", "psi",   "omega"};
+  if (text.starts_with('\\'))
+    return std::find(std::begin(kGreek), std::end(kGreek), text.substr(1)) != std::end(kGreek);
+  if (text.empty() || !is_letter(text.front())) return false;
+  text.remove_prefix(1);
+  const auto of_index = [](char c) {
+    return c == '_' || c == '{' || c == '}' || std::isalnum(static_cast<unsigned char>(c)) != 0;
+  };
+  return text.empty() || (text.starts_with("_") && text.size() <= 5 &&
+                          std::all_of(text.begin(), text.end(), of_index));
 }
 
-// Words alone: "no solution", "\text{Evelyn}". No digit, no sign, no further command.
-std::optional<std::string> words_of(std::string text) {
-  for (const std::string_view command : {"\\text{", "\\mathrm{", "\\textbf{", "\\textit{"})
-    if (text.starts_with(command) && text.ends_with('}'))
-      text = text.substr(command.size(), text.size() - command.size() - 1);
-  text = std::string(stripped(text));
+// Takes "x =" off; also "(x,y) =", whose names must be in the order of the alphabet, which is the
+// order of what is asked for. A second sign of equality may follow when the text is no list.
+std::string take_name(std::string_view& text) {
+  const std::vector<std::string_view> sides = cut(text, "=");
+  const bool list = cut(text, ",").size() > 1 || text.find(" or ") != std::string_view::npos ||
+                    text.find(" and ") != std::string_view::npos;
+  if (sides.size() < 2 || sides.size() > 3 || (sides.size() == 3 && list)) return "";
+  const std::string_view name = sides.front();
+  bool named = is_name(name);
+  if (name.size() > 2 && name.front() == '(' && name.back() == ')') {
+    const std::vector<std::string_view> names = cut(name.substr(1, name.size() - 2), ",");
+    named = names.size() > 1 && std::all_of(names.begin(), names.end(), is_name) &&
+            std::is_sorted(names.begin(), names.end()) &&
+            std::adjacent_find(names.begin(), names.end()) == names.end();
+  }
+  if (!named) return "";
+  text = stripped(text.substr(text.find('=', name.size()) + 1));
+  std::string dense(name);
+  std::erase(dense, ' ');
+  return dense;
+}
+
+// Words alone: no digit, no sign, no command.
+std::optional<std::string> words_of(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.size() == 3 && text.front() == '(' && text.back() == ')' && is_letter(text[1]))
+    text = text.substr(1, 1);  // (C) of a choice
   const auto is_word = [](char c) {
-    return is_letter(c) || c == ' ' || c == '-' || static_cast<unsigned char>(c) >= 0x80;
+    return is_letter(c) || c == ' ' || c == '-' || c == '\'' ||
+           static_cast<unsigned char>(c) >= 0x80;
   };
   if (text.empty() || !std::all_of(text.begin(), text.end(), is_word) || text.front() == '-' ||
       text == "pi")
     return std::nullopt;
-  return lower(text);
+  return std::string(text);
 }
 
-std::optional<Answer> read_values(const std::vector<std::string>& parts, Answer answer,
-                                  std::string* why) {
-  for (const std::string& part : parts) {
-    std::optional<Value> value = read_value(without_name(part), why);
-    if (!value) return std::nullopt;
-    answer.values.push_back(std::move(*value));
+class AnswerReader {
+ public:
+  explicit AnswerReader(std::string* why) : why_(why) {}
+
+  std::optional<Answer> read(std::string_view text, int depth) {
+    if (depth > kMaxNesting) return fail("is nested too deeply");
+    text = without_font(text);
+    std::string name = take_name(text);
+    text = without_font(text);
+    if (text.empty()) return fail("is empty");
+    std::optional<Answer> answer = read_unnamed(text, depth);
+    if (answer && answer->name.empty()) answer->name = std::move(name);
+    return answer;
   }
-  return answer;
-}
 
-bool equal(const Value& gold, const Value& answer, const Equality& rules) {
-  if (gold.unit != answer.unit) return false;
-  if (gold.number == answer.number) return true;
-  if (rules.percent_equal && gold.percent != answer.percent) {
-    const Number& percent = gold.percent ? gold.number : answer.number;
-    const Number& plain = gold.percent ? answer.number : gold.number;
-    if (Number::product(percent, Number(100)) == plain) return true;
+ private:
+  std::optional<Answer> fail(std::string why) {
+    *why_ = std::move(why);
+    return std::nullopt;
   }
-  if (!rules.tolerance) return false;
-  const mpf_class a = answer.number.approximate(), b = gold.number.approximate();
-  const mpf_class size = abs(b) > 1 ? mpf_class(abs(b)) : mpf_class(1);
-  return abs(a - b) <= *rules.tolerance * size;
-}
 
-bool equal_in_order(const std::vector<Value>& a, const std::vector<Value>& b,
-                    const Equality& rules) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](const Value& x, const Value& y) { return equal(x, y, rules); });
-}
+  std::optional<Answer> read_unnamed(std::string_view text, int depth) {
+    Answer answer;
+    if (text == "\\emptyset" || text == "\\{\\}" || text == "\\{ \\}") {
+      answer.kind = Kind::kSet;
+      return answer;
+    }
+    if (text.starts_with("\\begin{")) return read_matrix(text, depth);
+    if (const auto parts = cut(text, "\\cup"); parts.size() > 1) return read_union(parts, depth);
+    if (text.starts_with("\\{") && text.ends_with("\\}") && is_enclosed(text, 2)) {
+      answer.kind = Kind::kSet;
+      return read_members(cut(text.substr(2, text.size() - 4), ","), answer, depth);
+    }
+    const char open = text.front(), close = text.back();
+    if ((open == '(' || open == '[') && (close == ')' || close == ']') && is_enclosed(text, 1)) {
+      const std::vector<std::string_view> parts = cut(text.substr(1, text.size() - 2), ",");
+      if (parts.size() > 1) {
+        answer.kind = Kind::kTuple;
+        answer.open = open;
+        answer.close = close;
+        return read_members(parts, answer, depth);
+      }
+    }
+    if (const std::optional<std::string> words = words_of(text)) {
+      answer.kind = Kind::kText;
+      answer.text = *words;
+      return answer;
+    }
+    if (const size_t sign = text.find("\\pm"); sign != std::string_view::npos)
+      return read_both_signs(text, sign, depth);
+    if (const auto sides = cut(text, "="); sides.size() == 2) return read_equation(sides, depth);
+    // One number, thousands separated or not, before a list.
+    if (std::optional<Value> value = read_value(text, why_)) {
+      answer.value = std::move(*value);
+      return answer;
+    }
+    return read_list(text, depth);
+  }
 
-// Every value of one side has an equal one on the other.
-bool equal_as_sets(const std::vector<Value>& a, const std::vector<Value>& b,
-                   const Equality& rules) {
-  const auto covers = [&](const std::vector<Value>& some, const std::vector<Value>& all) {
-    return std::all_of(all.begin(), all.end(), [&](const Value& value) {
-      return std::any_of(some.begin(), some.end(),
-                         [&](const Value& other) { return equal(value, other, rules); });
-    });
-  };
-  return covers(a, b) && covers(b, a);
-}
+  std::optional<Answer> read_members(const std::vector<std::string_view>& parts, Answer answer,
+                                     int depth) {
+    if (parts.size() > kMaxMembers) return fail("has too many members");
+    for (const std::string_view part : parts) {
+      std::optional<Answer> member = read(part, depth + 1);
+      if (!member) return std::nullopt;
+      // "Alice, Bob", not a sentence with commas.
+      if (std::count(member->text.begin(), member->text.end(), ' ') > 1)
+        return fail("has a sentence where a member is due");
+      // x=1, y=2 is no list of two values of one unknown.
+      const bool first = answer.members.empty();
+      if (!member->name.empty() && (!first || parts.size() > 1) &&
+          (answer.kind != Kind::kList || (!first && answer.members.front().name != member->name)))
+        return fail("names its members");
+      answer.members.push_back(std::move(*member));
+    }
+    if (answer.kind == Kind::kList) {
+      answer.name = answer.members.front().name;
+      for (Answer& member : answer.members) member.name.clear();
+    }
+    return answer;
+  }
+
+  std::optional<Answer> read_list(std::string_view text, int depth) {
+    std::string joined(text);
+    for (const std::string_view joint :
+         {"\\text{ and }", "\\text{and}", "\\text{and }", "\\text{ or }", "\\text{or}",
+          "\\text{or }", "\\text{, and }", "\\text{, or }", " and ", " or "})
+      replace_all(joined, joint, ",,");
+    std::vector<std::string_view> parts = cut(joined, ",");
+    // "1, and 2" has an empty part.
+    std::erase_if(parts, [](std::string_view part) { return part.empty(); });
+    if (parts.size() < 2) return std::nullopt;  // why is said already
+    Answer answer;
+    answer.kind = Kind::kList;
+    return read_members(parts, answer, depth);
+  }
+
+  std::optional<Answer> read_both_signs(std::string_view text, size_t sign, int depth) {
+    const std::string_view after = text.substr(sign + 3);
+    if (after.find("\\pm") != std::string_view::npos ||
+        text.find("\\mp") != std::string_view::npos || (!after.empty() && is_letter(after.front())))
+      return fail("has signs that are not read");
+    Answer answer;
+    answer.kind = Kind::kList;
+    const std::string before(text.substr(0, sign)), behind(after);
+    if (cut(text, ",").size() > 1) return fail("has signs that are not read");
+    const std::string plus = before + "+" + behind, minus = before + "-" + behind;
+    return read_members({plus, minus}, answer, depth);
+  }
+
+  // 10/2 = 5: the value of both sides.
+  std::optional<Answer> read_equation(const std::vector<std::string_view>& sides, int depth) {
+    const std::optional<Answer> left = read(sides[0], depth + 1);
+    if (!left) return std::nullopt;
+    std::optional<Answer> right = read(sides[1], depth + 1);
+    if (!right) return std::nullopt;
+    const bool values = left->kind == Kind::kValue && right->kind == Kind::kValue;
+    if (!values || left->value.infinite != 0 || !left->name.empty() || !right->name.empty() ||
+        !(left->value.number == right->value.number) ||
+        (!left->value.unit.empty() && left->value.unit != right->value.unit))
+      return fail("is an equation that does not hold, or of other than numbers");
+    return right;
+  }
+
+  std::optional<Answer> read_union(const std::vector<std::string_view>& parts, int depth) {
+    Answer answer;
+    answer.kind = Kind::kUnion;
+    std::optional<Answer> read = read_members(parts, answer, depth);
+    const auto is_part = [](const Answer& member) {
+      return member.kind == Kind::kSet ||
+             (member.kind == Kind::kTuple && member.members.size() == 2);
+    };
+    if (read && !std::all_of(read->members.begin(), read->members.end(), is_part))
+      return fail("is no union of intervals");
+    return read;
+  }
+
+  std::optional<Answer> read_matrix(std::string_view text, int depth) {
+    for (const std::string_view kind : {"pmatrix", "bmatrix"}) {
+      const std::string begin = "\\begin{" + std::string(kind) + "}";
+      const std::string end = "\\end{" + std::string(kind) + "}";
+      if (!text.starts_with(begin) || !text.ends_with(end)) continue;
+      text = text.substr(begin.size(), text.size() - begin.size() - end.size());
+      std::vector<std::string_view> rows = cut(text, "\\\\");
+      if (rows.size() > 1 && rows.back().empty()) rows.pop_back();
+      Answer matrix;
+      matrix.kind = Kind::kMatrix;
+      for (const std::string_view each : rows) {
+        Answer row;
+        row.kind = Kind::kTuple;
+        std::optional<Answer> read = read_members(cut(each, "&"), row, depth);
+        if (!read) return std::nullopt;
+        matrix.members.push_back(std::move(*read));
+      }
+      return matrix;
+    }
+    return fail("has '" + std::string(text.substr(0, 16)) + "', which is not read");
+  }
+
+  std::string* why_;
+};
 
 }  // namespace
 
@@ -178,63 +277,12 @@ std::optional<Answer> read_answer(std::string_view raw, std::string* why) {
     *why = "is longer than 4096 bytes";
     return std::nullopt;
   }
-  if (const std::optional<std::string_view> box = last_box(raw)) raw = *box;
-  const std::string text = normal_text(raw);
-  if (text.empty()) {
-    *why = "is empty";
+  const std::optional<std::string> text = plain_text(raw);
+  if (!text) {
+    *why = "has a dollar sign that stands alone";
     return std::nullopt;
   }
-  Answer answer;
-  if (text.starts_with("\\{") && text.ends_with("\\}")) {
-    answer.kind = Answer::Kind::kSet;
-    return read_values(parts_of(text.substr(2, text.size() - 4), false), answer, why);
-  }
-  const char open = text.front(), close = text.back();
-  if ((open == '(' || open == '[') && (close == ')' || close == ']') && is_enclosed(text, 1, 1)) {
-    const std::vector<std::string> parts = parts_of(text.substr(1, text.size() - 2), false);
-    if (parts.size() > 1) {
-      answer.kind = Answer::Kind::kTuple;
-      answer.open = open;
-      answer.close = close;
-      return read_values(parts, answer, why);
-    }
-  }
-  if (const std::optional<std::string> words = words_of(text)) {
-    answer.kind = Answer::Kind::kText;
-    answer.text = *words;
-    return answer;
-  }
-  // One number, thousands separated or not, before a list.
-  if (std::optional<Value> value = read_value(without_name(text), why)) {
-    answer.values.push_back(std::move(*value));
-    return answer;
-  }
-  const std::vector<std::string> parts = parts_of(text, true);
-  if (parts.size() < 2) return std::nullopt;
-  answer.kind = Answer::Kind::kSet;
-  return read_values(parts, answer, why);
-}
-
-bool equal(const Answer& gold, const Answer& answer, const Equality& rules) {
-  using Kind = Answer::Kind;
-  if (gold.kind != answer.kind) {
-    const bool both_many = (gold.kind == Kind::kTuple || gold.kind == Kind::kSet) &&
-                           (answer.kind == Kind::kTuple || answer.kind == Kind::kSet);
-    return rules.tuple_as_set && both_many && equal_as_sets(gold.values, answer.values, rules);
-  }
-  switch (gold.kind) {
-    case Kind::kText:
-      return gold.text == answer.text;
-    case Kind::kValue:
-      return equal(gold.values.front(), answer.values.front(), rules);
-    case Kind::kSet:
-      return equal_as_sets(gold.values, answer.values, rules);
-    case Kind::kTuple:
-      if (rules.tuple_as_set) return equal_as_sets(gold.values, answer.values, rules);
-      return gold.open == answer.open && gold.close == answer.close &&
-             equal_in_order(gold.values, answer.values, rules);
-  }
-  return false;
+  return AnswerReader(why).read(*text, 0);
 }
 
 }  // namespace retort::math

@@ -1,10 +1,11 @@
 #pragma once
-// A mathematical answer read from plain text or LaTeX: numbers, tuples and intervals, sets, words.
+// A mathematical answer read from plain text or LaTeX: numbers, tuples and intervals, sets, lists,
+// unions, matrices, words.
 //
 // Read: integers, decimals (1,234.5; .5; 0.\overline{3}; 1e6), fractions, mixed numbers, roots,
-// whole powers, pi, percent, a unit behind the number, "x =" before it. Not read, and never
-// guessed: variables, functions, a/bc (which of the two?), numbers that have no exact form here.
-// Bounded: 4 KiB of text, 64 levels.
+// powers, pi, infinity, percent, a unit behind the number, one \pm, "x =" before it. Not read, and
+// never guessed: variables, functions, 1/2\pi (which of the two?), numbers that have no exact form
+// here. Bounded: 4 KiB of text, 64 levels, 256 members.
 #include "rewards/math/number.h"
 
 #include <optional>
@@ -16,16 +17,27 @@ namespace retort::math {
 
 struct Value {
   Number number;
-  std::string unit;      // lower case, without spaces; "" for none
+  int infinite = 0;      // 1 and -1: the infinities
+  std::string unit;      // in one spelling (rewards/math/unit.h); "" for none
   bool percent = false;  // written with %; `number` is divided by 100 already
 };
 
 struct Answer {
-  enum class Kind { kValue, kTuple, kSet, kText };
+  enum class Kind {
+    kValue,
+    kText,    // words: `text`
+    kTuple,   // or interval: brackets `open` and `close`, members in order
+    kSet,     // in braces
+    kList,    // without brackets: in any order
+    kUnion,   // of intervals and sets
+    kMatrix,  // its rows, each a tuple
+  };
   Kind kind = Kind::kValue;
-  char open = 0, close = 0;   // brackets of a tuple or interval
-  std::vector<Value> values;  // one of a value
-  std::string text;           // of words: lower case, single spaces
+  std::string name;  // of "x = 5"
+  Value value;
+  std::string text;
+  char open = 0, close = 0;
+  std::vector<Answer> members;
 };
 
 // nullopt, with the reason in `why`, for what is not read.
@@ -36,6 +48,12 @@ struct Equality {
   bool tuple_as_set = false;
   std::optional<double> tolerance;  // |a - b| <= tolerance max(1, |b|)
 };
-bool equal(const Answer& gold, const Answer& answer, const Equality& rules);
+
+enum class Match {
+  kEqual,
+  kDiffers,
+  kOpen,  // cannot be decided: other names, units that are not known
+};
+Match match(const Answer& gold, const Answer& answer, const Equality& rules);
 
 }  // namespace retort::math

@@ -1,18 +1,23 @@
 // Recursive descent over the characters:
+//   value   := "\$"? sum suffix?
 //   sum     := product (("+" | "-") product)*
-//   product := sign* power (("*" | "/" | juxtaposed) power)*
-//   power   := atom ("^" whole exponent)* "%"*
+//   product := sign* power (("*" | "/" | juxtaposed) power)*, or a mixed number
+//   power   := atom ("^" exponent)?
 //   atom    := number | "(" sum ")" | "{" sum "}" | \frac{}{} | \sqrt[]{} | \pi
 #include "rewards/math/expression.h"
 
+#include "rewards/math/unit.h"
+
 #include <cctype>
 #include <charconv>
+#include <utility>
 
 namespace retort::math {
 namespace {
 
 constexpr int kMaxDepth = 64;
 constexpr size_t kMaxDigits = 3000;
+constexpr const char* kTwoWays = "can be read in two ways: write brackets";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
@@ -28,13 +33,25 @@ class Reader {
 
   Value value() {
     Value value;
-    skip();
-    if (take("\\$")) value.unit = "$";
+    const bool dollars = take("\\$");
     value.number = sum();
-    value.percent = last_percent_ == at_ && at_ > 0;
-    read_unit(value);
-    // 3+4i is not 7 of a unit i.
-    if (is_sum_ && !value.unit.empty()) fail("is a sum with a name in it");
+    skip();
+    const std::string_view rest = text_.substr(at_);
+    std::string why;
+    const std::optional<Suffix> suffix = read_suffix(rest, &why);
+    if (!suffix) fail(why);
+    // 3+4i is not 7 of a unit i; 1/2x may be 1/(2x).
+    if (!rest.empty() && is_sum_) fail("is a sum with more behind it");
+    const bool set_off = !rest.empty() && (text_[at_ - 1] == ' ' || rest.front() == '\\');
+    if (!rest.empty() && open_slash_ && (suffix->percent || !set_off)) fail(kTwoWays);
+    if (suffix->factor != 1)
+      value.number = must(Number::product(value.number, Number(suffix->factor)));
+    if (suffix->percent) value.number = must(Number::quotient(value.number, Number(100)));
+    value.percent = suffix->percent;
+    value.unit = suffix->unit;
+    if (dollars && (value.percent || (!value.unit.empty() && value.unit != "dollar")))
+      fail("has two units");
+    if (dollars) value.unit = "dollar";
     return value;
   }
 
@@ -61,6 +78,8 @@ class Reader {
     at_ += word.size();
     return true;
   }
+
+  enum class Factor { kWhole, kGroup, kOther };  // digits alone; {…}; the rest
 
   struct Depth {
     explicit Depth(Reader& reader) : reader_(reader) {
@@ -92,66 +111,102 @@ class Reader {
       negative = negative != more;
       if (!more) more = take("+");
     }
-    whole_literal_ = false;
     Number total = power();
-    bool after_slash = false;
-    while (true) {
-      if (take("\\times") || take("\\cdot") || take("*")) {
+    bool after_slash = false, mixed = false;
+    for (bool first = true;; first = false) {
+      const Factor last = std::exchange(last_factor_, Factor::kOther);
+      const bool times = take("\\times") || take("\\cdot") || take("*");
+      const bool slash = !times && (take("/") || take("\\div"));
+      const bool beside = !times && !slash && starts_atom();
+      if (mixed && (times || slash || beside)) fail(kTwoWays);
+      if (times) {
         total = must(Number::product(total, power()));
         after_slash = false;
-      } else if (take("/") || take("\\div")) {
+      } else if (slash) {
         total = must(Number::quotient(total, power()));
         after_slash = true;
-      } else if (starts_atom()) {
-        if (after_slash) fail("can be read in two ways: write brackets");
-        const bool mixed = whole_literal_ && peek("\\frac");
-        whole_literal_ = false;
-        if (mixed)
-          total = must(Number::sum(total, proper_fraction()));
-        else
-          total = must(Number::product(total, power()));
+      } else if (beside) {
+        // Which of the two is 1/2\pi, and are 2*1\frac{1}{2} and {1}\frac{1}{2} mixed numbers?
+        const bool fraction = peek("\\frac");
+        const bool whole = fraction && last == Factor::kWhole;
+        if (after_slash || (fraction && last == Factor::kGroup) || (whole && !first))
+          fail(kTwoWays);
+        total = whole ? beside_whole(total, mixed) : must(Number::product(total, power()));
+      } else if (first && last == Factor::kWhole && read_fraction(total)) {
+        mixed = true;
       } else {
         break;
       }
-      whole_literal_ = false;
     }
+    open_slash_ = after_slash;
     return negative ? total.negated() : total;
   }
 
-  // What may follow a factor without a sign between them; a digit may not.
+  // What may follow a factor without a sign between them; a digit or a group may not.
   bool starts_atom() {
-    return peek("(") || peek("\\sqrt") || peek("\\frac") || peek("\\pi") || peek("{") ||
-           peek("sqrt(") || peek_word("pi");
+    return peek("(") || peek("\\sqrt") || peek("\\frac") || peek("\\pi") || peek("sqrt(") ||
+           peek_word("pi");
   }
   bool peek_word(std::string_view word) {
     return peek(word) &&
            (at_ + word.size() >= text_.size() || !is_letter(text_[at_ + word.size()]));
   }
 
-  // The fraction of a mixed number: 1\frac{1}{2}.
-  Number proper_fraction() {
-    const Number value = power();
+  // 1\frac{1}{2}: a mixed number; 2\frac{\pi}{3}: a product.
+  Number beside_whole(const Number& whole, bool& mixed) {
+    const Number value = atom();
+    last_factor_ = Factor::kOther;
     const std::optional<mpq_class> fraction = value.rational();
-    if (!fraction || *fraction <= 0 || *fraction >= 1) fail("is no mixed number");
-    return value;
+    if (!fraction) return must(Number::product(whole, value));
+    if (*fraction <= 0 || *fraction >= 1) fail("is no mixed number");
+    mixed = true;
+    return must(Number::sum(whole, value));
+  }
+
+  // The " 1/2" of the mixed number 1 1/2, added to its whole.
+  bool read_fraction(Number& whole) {
+    skip();
+    if (at_ == 0 || text_[at_ - 1] != ' ') return false;
+    size_t end = at_;
+    const auto digits = [&] {
+      const size_t begin = end;
+      while (end < text_.size() && is_digit(text_[end])) ++end;
+      return std::string(text_.substr(begin, end - begin));
+    };
+    const std::string top = digits();
+    if (top.empty() || end >= text_.size() || text_[end] != '/') return false;
+    ++end;
+    const std::string bottom = digits();
+    const bool goes_on = end < text_.size() && text_[end] != ' ' && text_[end] != '\\';
+    if (bottom.empty() || goes_on || end - at_ > kMaxDigits) return false;
+    const mpz_class n(top, 10), d(bottom, 10);
+    if (n <= 0 || n >= d) fail("is no mixed number");
+    mpq_class fraction(n, d);
+    fraction.canonicalize();
+    whole = must(Number::sum(whole, Number(fraction)));
+    at_ = end;
+    return true;
+  }
+
+  // ^\circ and ^{\circ} are units.
+  bool peek_degree() {
+    if (!peek("^")) return false;
+    size_t look = text_.find_first_not_of(" {", at_ + 1);
+    return look != std::string_view::npos && text_.substr(look).starts_with("\\circ");
   }
 
   Number power() {
     const Depth depth(*this);
+    skip();
+    const bool digits = at_ < text_.size() && is_digit(text_[at_]);
+    const bool group = peek("{");
     Number value = atom();
-    while (true) {
-      if (peek("^\\circ") || peek("^{\\circ}")) return value;  // a unit
-      if (take("^")) {
-        whole_literal_ = false;
-        value = raised(value);
-      } else if (take("\\%") || take("%")) {
-        whole_literal_ = false;
-        value = must(Number::quotient(value, Number(100)));
-        last_percent_ = at_;
-      } else {
-        return value;
-      }
-    }
+    last_factor_ = digits && plain_ ? Factor::kWhole : group ? Factor::kGroup : Factor::kOther;
+    if (peek_degree() || !take("^")) return value;
+    value = raised(value);
+    last_factor_ = Factor::kOther;
+    if (peek("^") && !peek_degree()) fail(kTwoWays);  // 2^3^2
+    return value;
   }
 
   Number raised(const Number& base) {
@@ -168,6 +223,8 @@ class Reader {
       fail("has an exponent that is not read");
     const int64_t top = negative ? -q->get_num().get_si() : q->get_num().get_si();
     const int64_t bottom = q->get_den().get_si();
+    // The principal value of (-8)^{1/3} is not real.
+    if (bottom != 1 && base.is_negative_rational()) fail("has a root of a negative number");
     const Number root =
         bottom == 1 ? base : must(Number::root(base, static_cast<uint64_t>(bottom)));
     return must(Number::power(root, top));
@@ -184,8 +241,8 @@ class Reader {
     if (peek_word("pi") && take("pi")) return Number::pi();
     if (take("sqrt(")) return must(Number::root(closed(")"), 2));
     if (take("\\frac")) {
-      const Number top = argument();
-      return must(Number::quotient(top, argument()));
+      const Number top = argument(false);
+      return must(Number::quotient(top, argument(false)));
     }
     if (take("\\sqrt")) {
       uint64_t degree = 2;
@@ -194,7 +251,7 @@ class Reader {
         if (!q || q->get_den() != 1 || !q->get_num().fits_ulong_p()) fail("has an odd root");
         degree = q->get_num().get_ui();
       }
-      return must(Number::root(argument(), degree));
+      return must(Number::root(argument(true), degree));
     }
     fail("has '" + std::string(text_.substr(at_, 12)) + "', which is not read");
   }
@@ -206,11 +263,11 @@ class Reader {
   }
 
   // {…}, or one digit; LaTeX takes one character, a reader might take the whole number.
-  Number argument() {
+  Number argument(bool round_bracket) {
     skip();
     if (take("{")) return closed("}");
     if (peek("\\pi")) return atom();
-    if (peek("(")) return atom();
+    if (round_bracket && peek("(")) return atom();
     if (at_ < text_.size() && is_digit(text_[at_])) {
       const char digit = text_[at_++];
       return Number(digit - '0');
@@ -223,19 +280,21 @@ class Reader {
     skip();
     std::string whole, decimals, repeating;
     while (at_ < text_.size() && is_digit(text_[at_])) whole += text_[at_++];
-    bool plain = true;
-    while (!whole.empty() && groups_follow()) {
+    plain_ = true;
+    const bool first_group = !whole.empty() && whole.size() <= 3 && whole.front() != '0';
+    while (first_group && groups_follow()) {
       whole += text_.substr(at_ + 1, 3);
       at_ += 4;
     }
     if (at_ < text_.size() && text_[at_] == '.' && at_ + 1 < text_.size() &&
-        (is_digit(text_[at_ + 1]) || text_.substr(at_ + 1).starts_with("\\overline{"))) {
-      plain = false;
+        (is_digit(text_[at_ + 1]) || text_.substr(at_ + 1).starts_with("\\overline{") ||
+         text_.substr(at_ + 1).starts_with("\\bar{"))) {
+      plain_ = false;
       ++at_;
       while (at_ < text_.size() && is_digit(text_[at_])) decimals += text_[at_++];
-      if (take("\\overline{")) {
+      if (take("\\overline{") || take("\\bar{")) {
         while (at_ < text_.size() && is_digit(text_[at_])) repeating += text_[at_++];
-        if (repeating.empty() || !take("}")) fail("has an odd \\overline");
+        if (repeating.empty() || !take("}")) fail("has an odd repeating decimal");
       }
     }
     if (whole.empty() && decimals.empty() && repeating.empty())
@@ -249,8 +308,7 @@ class Reader {
       tail.canonicalize();
       value += tail;
     }
-    plain = !read_exponent(value) && plain;
-    whole_literal_ = plain;
+    if (read_exponent(value)) plain_ = false;
     return Number(value);
   }
 
@@ -291,59 +349,26 @@ class Reader {
     return true;
   }
 
-  // Words behind the number: "cm^2", "\text{ apples}", "^\circ".
-  void read_unit(Value& value) {
-    std::string unit;
-    while (true) {
-      skip();
-      if (at_ >= text_.size()) break;
-      if (take("^{\\circ}") || take("^\\circ") || take("\\circ")) {
-        unit += "degree";
-      } else if (take("\\text{") || take("\\mathrm{") || take("\\textrm{") || take("\\mbox{")) {
-        const size_t end = text_.find('}', at_);
-        if (end == std::string_view::npos) fail("has a bracket that is not closed");
-        add_unit(unit, text_.substr(at_, end - at_));
-        at_ = end + 1;
-      } else if (is_letter(text_[at_]) || static_cast<unsigned char>(text_[at_]) >= 0x80) {
-        size_t end = at_;
-        while (end < text_.size() &&
-               (is_letter(text_[end]) || static_cast<unsigned char>(text_[end]) >= 0x80))
-          ++end;
-        add_unit(unit, text_.substr(at_, end - at_));
-        at_ = end;
-      } else if (!unit.empty() && (take("^") || take("/"))) {
-        unit += text_[at_ - 1];
-        const bool braced = take("{");
-        while (at_ < text_.size() && is_digit(text_[at_])) unit += text_[at_++];
-        if (braced && !take("}")) fail("has an odd unit");
-      } else {
-        fail("goes on with '" + std::string(text_.substr(at_, 12)) + "'");
-      }
-    }
-    if (unit == "degrees") unit = "degree";
-    if (!unit.empty() && !value.unit.empty()) fail("has two units");
-    if (!unit.empty()) value.unit = unit;
-  }
-
-  void add_unit(std::string& unit, std::string_view text) const {
-    for (const char c : text) {
-      if (c == ' ') continue;
-      if (is_digit(c) || c == '\\' || c == '=') fail("goes on with '" + std::string(text) + "'");
-      unit += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    }
-  }
-
   std::string_view text_;
   size_t at_ = 0;
   int depth_ = 0;
-  size_t last_percent_ = 0;     // where the last percent sign ended
-  bool is_sum_ = false;         // outside of brackets
-  bool whole_literal_ = false;  // the factor just read is digits alone
+  Factor last_factor_ = Factor::kOther;  // the one read last
+  bool plain_ = false;                   // the number read last is digits alone
+  bool is_sum_ = false;                  // outside of brackets
+  bool open_slash_ = false;              // the product read last ends with a division
 };
 
 }  // namespace
 
 std::optional<Value> read_value(std::string_view text, std::string* why) {
+  std::string dense;
+  for (const char c : text)
+    if (c != ' ') dense += c;
+  if (dense == "\\infty" || dense == "+\\infty" || dense == "-\\infty") {
+    Value value;
+    value.infinite = dense.front() == '-' ? -1 : 1;
+    return value;
+  }
   try {
     return Reader(text).value();
   } catch (const Unread& unread) {

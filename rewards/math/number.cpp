@@ -10,7 +10,7 @@ constexpr size_t kMaxTerms = 32;
 constexpr size_t kMaxBits = 10000;
 constexpr int64_t kMaxExponent = 10000;
 constexpr int64_t kMaxPiPower = 64;
-constexpr uint64_t kTrialDivisors = 1'000'000;
+constexpr uint64_t kTrialDivisors = 100'000;
 
 size_t bits(const mpz_class& value) { return mpz_sizeinbase(value.get_mpz_t(), 2); }
 size_t bits(const mpq_class& value) { return bits(value.get_num()) + bits(value.get_den()); }
@@ -40,7 +40,7 @@ bool split_square(const mpz_class& value, mpz_class& square, mpz_class& rest) {
     return true;
   }
   // Below the cube of the trial bound it has at most two prime factors, and no square: square-free.
-  static const mpz_class kCube("1000000000000000000");
+  static const mpz_class kCube("1000000000000000");
   if (left >= kCube) return false;
   rest *= left;
   return true;

@@ -20,6 +20,7 @@ class Number {
 
   bool operator==(const Number&) const = default;
   bool is_zero() const { return terms_.empty(); }
+  bool is_negative_rational() const { return rational() && *rational() < 0; }
   std::optional<mpq_class> rational() const;
   mpf_class approximate() const;  // 256 bits
 

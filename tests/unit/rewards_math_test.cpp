@@ -5,8 +5,10 @@
 #include "rewards/registry.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,7 @@ bool accepts(const std::string& gold, const std::string& answer) {
   std::string why;
   const auto a = math::read_answer(gold, &why), b = math::read_answer(answer, &why);
   EXPECT_TRUE(a.has_value()) << gold << ": " << why;
-  return a && b && math::equal(*a, *b, {});
+  return a && b && math::match(*a, *b, {}) == math::Match::kEqual;
 }
 
 // Rows of spellings of one value each; values of different rows differ.
@@ -125,6 +127,44 @@ TEST(MathEqual, NoAnswerThatIsNoneIsAccepted) {
       EXPECT_FALSE(accepts(gold, answer)) << "gold " << gold << ", answer " << answer;
 }
 
+// Judges the answers of a file in the form of math_pairs.txt, each within `before` and `after`.
+void judge_file(const std::string& path, const std::string& before, const std::string& after,
+                int least_accepted, int least_refused) {
+  const auto reward = make_reward("math_equal", "[rewards]");
+  std::ifstream file(path);
+  Task task;
+  int accepted = 0, refused = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line.front() == '#') continue;
+    ASSERT_GT(line.size(), 2u) << line;
+    std::string text = line.substr(2);
+    if (line.front() == '=') {
+      task.answer = nlohmann::json(text).dump();
+      continue;
+    }
+    const std::string kBreak = "\u00b6";
+    for (size_t at = 0; (at = text.find(kBreak)) != std::string::npos;)
+      text.replace(at, kBreak.size(), "\n");
+    const bool right = line.front() == '+';
+    ++(right ? accepted : refused);
+    const Judgement judgement = reward->score(task, Completion{before + text + after});
+    EXPECT_TRUE(is_policys_doing(judgement.outcome)) << task.answer << ": " << judgement.detail;
+    EXPECT_EQ(judgement.score, right ? 1.0 : 0.0)
+        << "gold " << task.answer << ", " << text << ": " << judgement.detail;
+  }
+  EXPECT_GE(accepted, least_accepted);
+  EXPECT_GE(refused, least_refused);
+}
+
+// Answers in the styles of GSM8K, MATH and AIME.
+TEST(MathEqual, PairsOfTheField) {
+  judge_file("tests/unit/math_pairs.txt", "so \\boxed{", "}", 300, 600);
+}
+
+TEST(MathEqual, WhereTheAnswerStands) {
+  judge_file("tests/unit/math_completions.txt", "", "", 50, 90);
+}
+
 TEST(MathEqual, NoAnswerCostsTime) {
   const std::string nested = std::string(1000, '(') + "5" + std::string(1000, ')');
   std::string tower = "9", sum = "\\sqrt{2}", roots = "7";
@@ -152,7 +192,7 @@ TEST(MathEqual, ALongCompletionIsReadInNoTime) {
   for (int i = 0; i < 200000; ++i) text += "\\boxed{ answer is <answer> 1/";
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_EQ(reward->score(task, {text}).score, 0.0);
-  EXPECT_EQ(reward->score(task, {text + "\\boxed{5}"}).score, 1.0);
+  EXPECT_EQ(reward->score(task, {text + " so \\boxed{5}"}).score, 1.0);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
 }
 

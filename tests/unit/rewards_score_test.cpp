@@ -116,6 +116,11 @@ TEST(RewardRegistry, ErrorsNamePlaceAndFix) {
             "[rewards]: 'strip' is no option of exact_match; write option=value, several joined by "
             "commas");
   EXPECT_NE(error("exact_match:"), "");
+  EXPECT_EQ(error("math_equal:preset=r1"),
+            "[rewards]: option preset of math_equal got 'r1'; known: own");
+  EXPECT_EQ(
+      error("math_equal:tolerance=2"),
+      "[rewards]: math_equal: tolerance is '2'; set it to exact, or to a number such as 1e-6");
   EXPECT_EQ(error("overlong:buffer=-1"),
             "[rewards]: option buffer of overlong got '-1'; set it to a whole number of 0 or more");
   EXPECT_EQ(error("overlong:max_length=10,buffer=11"),
@@ -200,13 +205,20 @@ TEST(RewardSet, EveryRewardKnowsItsAnswersUnderEveryOption) {
     const std::string first = row.first.empty() ? "" : ":docs/examples/length_reward.py";
     EXPECT_NO_THROW(RewardSet({{std::string(row.name) + first, 1}}, "x").self_test()) << row.name;
   }
-  for (const char* extract : {"whole", "answer_tag"})
-    for (const char* strip : {"yes", "no"})
-      for (const char* ignore_case : {"yes", "no"}) {
-        const std::string name = std::string("exact_match:extract=") + extract + ",strip=" + strip +
-                                 ",ignore_case=" + ignore_case;
+  // Each value of each option, alone.
+  int asked = 0;
+  for (const RewardRow& row : reward_rows())
+    for (const RewardOptionRow& option : row.options) {
+      if (option.kind != OptionKind::kChoice && option.kind != OptionKind::kList) continue;
+      std::istringstream values{std::string(option.values)};
+      for (std::string value; std::getline(values, value, '|'); ++asked) {
+        const std::string name =
+            std::string(row.name) + ":" + std::string(option.name) + "=" + value;
         EXPECT_NO_THROW(RewardSet({{name, 1}}, "x").self_test()) << name;
       }
+    }
+  EXPECT_GE(asked, 12);
+  EXPECT_NO_THROW(RewardSet({{"math_equal:tolerance=1e-6", 1}}, "x").self_test());
 }
 
 // Planted faults: a reward whose known answers differ from what it says is caught.

@@ -6,6 +6,7 @@
 #include "learner/learner.h"
 #include "policy/hf_model.h"
 #include "tools/retort/model.h"
+#include "tools/retort/rollouts.h"
 #include "tools/retort/stopwatch.h"
 #include "tools/retort/train_parts.h"
 
@@ -221,7 +222,7 @@ void bench_step(Bench& bench, const BenchOptions& options) {
   TrainParts parts = build_train_parts(config);
   for (int64_t step = 1; step <= kSteps; ++step) {
     Stopwatch watch;
-    const Rollouts rollouts = roll_out(parts, step);
+    const Rollouts rollouts = roll_out(parts, step, {});
     const LearnerStep learned = parts.learner->step(step, rollouts.groups);
     publish(parts, step);
     const double seconds = watch.lap();

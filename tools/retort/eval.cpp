@@ -101,10 +101,12 @@ int run_eval(const CommandArguments& arguments) {
   settings.pass_at = parse_pass_at(pass_at, settings.samples);
   settings.seed = static_cast<uint32_t>(seed);
   const RewardSet rewards({{reward, 1.0}}, "--reward");
+  rewards.self_test();
   const std::vector<Task> tasks =
       evaluation_tasks(parse_evaluation_spec(spec, "--tasks"), task_options);
   set_cpu_threads(threads);
   const LoadedModel model = load_model(model_path, "--model", device);
+  settings.reward_setting = "--reward";
   const EvaluationResult result = evaluate(model, tasks, rewards, settings);
   const double rate = static_cast<double>(result.tokens) / std::max(result.seconds, 1e-9);
 

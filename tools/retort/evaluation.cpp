@@ -1,7 +1,10 @@
 #include "tools/retort/evaluation.h"
 
 #include "base/check.h"
+#include "base/error.h"
 #include "base/exact_math.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -82,12 +85,25 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
   result.seconds = seconds_now() - started;
   RT_CHECK_EQ(samples.size(), tasks.size() * static_cast<size_t>(settings.samples));
 
+  std::vector<ScoreRequest> questions;
+  for (size_t i = 0; i < samples.size(); ++i)
+    questions.push_back({samples[i].id, &tasks[i / static_cast<size_t>(settings.samples)],
+                         model.codec->completion(samples[i])});
+  const std::vector<Verdict> verdicts = rewards.score_patiently(questions, settings.patience_s);
+  for (const Verdict& verdict : verdicts)
+    for (const VerdictPart& part : verdict.parts)
+      if (part.outcome == Outcome::kInfraError)
+        throw UserError(settings.reward_setting,
+                        fmt::format("no score of an evaluated sample within {} s; {}: {}",
+                                    settings.patience_s, part.name, part.detail),
+                        "mend the program and try again");
+
   for (size_t t = 0; t < tasks.size(); ++t) {
     int64_t right = 0;
     for (int64_t slot = 0; slot < settings.samples; ++slot) {
-      const Sample& sample =
-          samples[t * static_cast<size_t>(settings.samples) + static_cast<size_t>(slot)];
-      const Verdict verdict = rewards.score(sample.id, tasks[t], model.codec->completion(sample));
+      const size_t index = t * static_cast<size_t>(settings.samples) + static_cast<size_t>(slot);
+      const Sample& sample = samples[index];
+      const Verdict& verdict = verdicts[index];
       const double score = is_policys_doing(verdict.outcome) ? verdict.score : 0.0;
       right += score > 0.5 ? 1 : 0;
       result.tokens += sample.completion_length();

@@ -24,6 +24,8 @@ struct EvaluationSettings {
   int64_t max_sequences = 256;
   int64_t max_batch_tokens = 8192;
   int64_t cache_bytes = 0;
+  double patience_s = 60;                    // a reward that cannot answer is asked for so long
+  std::string reward_setting = "[rewards]";  // what an error about it names
 };
 
 // Right answers c of n samples for each task of one family or level; a score above 1/2 is right.
@@ -52,6 +54,7 @@ struct EvaluationResult {
   std::vector<Shown> shown;  // first sample of the first tasks, for a reader
 };
 
+// UserError when a reward's program cannot answer: a fault is no wrong answer.
 // Samples are functions of (seed, task index, slot): the same questions and the same dice each
 // time.
 EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tasks,

@@ -13,11 +13,11 @@ void LongWait::over() {
   next_s_ = kSaidS;
 }
 
-double LongWait::goes_on(const std::string& what) {
+double LongWait::goes_on(const std::function<std::string()>& what) {
   const double waited = std::chrono::duration<double>(Clock::now() - since_).count();
   if (waited < next_s_) return waited;
   next_s_ = waited + kSaidS;
-  log::info(fmt::format("waiting for {} since {:.0f} s", what, waited));
+  log::info(fmt::format("waiting for {} since {:.0f} s", what(), waited));
   return waited;
 }
 

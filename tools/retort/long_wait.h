@@ -2,6 +2,7 @@
 // A wait that goes on is said every ten seconds: for what, and who holds it.
 #include "base/wait.h"
 
+#include <functional>
 #include <string>
 
 namespace retort {
@@ -12,7 +13,7 @@ class LongWait {
   void over();
   // It has not come yet: "waiting for WHAT since 12 s" on standard error and in the log when it is
   // time again. Returns the seconds waited.
-  double goes_on(const std::string& what);
+  double goes_on(const std::function<std::string()>& what);
 
  private:
   static constexpr double kSaidS = 10;

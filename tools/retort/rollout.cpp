@@ -55,9 +55,10 @@ void serve(Worker& worker, const RemoteWorker& learner, const Options& options) 
       if (silent > options.patience_s)
         throw InternalError(fmt::format("nothing was heard of the learner at {} for {:.0f} s",
                                         options.connection.endpoint, silent));
-      wait.goes_on(fmt::format("an assignment from the learner at {}{}",
-                               options.connection.endpoint,
-                               silent > 10 ? fmt::format(" (silent for {:.0f} s)", silent) : ""));
+      wait.goes_on([&] {
+        return fmt::format("an assignment from the learner at {}{}", options.connection.endpoint,
+                           silent > 10 ? fmt::format(" (silent for {:.0f} s)", silent) : "");
+      });
       continue;
     }
     wait.over();

@@ -41,17 +41,20 @@ RETORT_CONFIG_STRUCT(TasksSection, RETORT_TASKS_FIELDS)
   X(double, weight, 1.0, any(), "", "factor in the weighted sum")
 RETORT_CONFIG_STRUCT(RewardSection, RETORT_REWARD_FIELDS)
 
-#define RETORT_TRAIN_FIELDS(X)                                                         \
-  X(int64_t, steps, 50, at_least(1), "steps", "steps of the run")                      \
-  X(int64_t, prompts_per_step, 32, at_least(1), "prompts",                             \
-    "tasks drawn a step; each gets rollout.group_size samples")                        \
-  X(int64_t, updates_per_step, 1, at_least(1), "updates",                              \
-    "at most this many optimiser updates a step, whole groups dealt to them")          \
-  X(int64_t, eval_every, 0, at_least(0), "steps",                                      \
-    "0: before the first step and after the last only")                                \
-  X(int64_t, save_every, 0, at_least(0), "steps", "0: after the last step only")       \
-  X(int64_t, keep_last, 2, at_least(1), "checkpoints", "newest checkpoints that stay") \
-  X(std::string, best_metric, "eval/all/pass@1", any(), "",                            \
+#define RETORT_TRAIN_FIELDS(X)                                                          \
+  X(int64_t, steps, 50, at_least(1), "steps", "steps of the run")                       \
+  X(int64_t, prompts_per_step, 32, at_least(1), "prompts",                              \
+    "tasks drawn a step; each gets rollout.group_size samples")                         \
+  X(int64_t, updates_per_step, 1, at_least(1), "updates",                               \
+    "at most this many optimiser updates a step, whole groups dealt to them")           \
+  X(double, group_deadline_s, 60.0, at_least(0.0), "s",                                 \
+    "a sample that a reward's program cannot answer is scored again for so long; then " \
+    "its group gives way to the next task")                                             \
+  X(int64_t, eval_every, 0, at_least(0), "steps",                                       \
+    "0: before the first step and after the last only")                                 \
+  X(int64_t, save_every, 0, at_least(0), "steps", "0: after the last step only")        \
+  X(int64_t, keep_last, 2, at_least(1), "checkpoints", "newest checkpoints that stay")  \
+  X(std::string, best_metric, "eval/all/pass@1", any(), "",                             \
     "checkpoints/best links to the highest (critic/score/mean without evaluation)")
 RETORT_CONFIG_STRUCT(TrainSection, RETORT_TRAIN_FIELDS)
 

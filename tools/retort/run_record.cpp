@@ -89,7 +89,10 @@ RunRecord RunRecord::resume(const std::string& run_dir, TrainParts& parts) {
   store.truncate_after(steps.empty() ? -1 : state.step);
   rewrite_views(run_dir, steps.empty() ? -1 : state.step);
   if (steps.empty()) store.record_version(parts.version);
-  return RunRecord(run_dir, std::move(store), state);
+  const int64_t last_decided = store.last_decided_step();
+  RunRecord record(run_dir, std::move(store), state);
+  record.last_decided_ = last_decided;
+  return record;
 }
 
 void RunRecord::add_start(const HeldOut& before) {
@@ -101,6 +104,10 @@ void RunRecord::add_start(const HeldOut& before) {
   store_.record_metrics(0, row);
   store_.finish_step(0);
   append_metrics(run_dir_, row);
+}
+
+std::vector<Decision> RunRecord::decisions(int64_t step) {
+  return step <= last_decided_ ? store_.decisions(step) : std::vector<Decision>();
 }
 
 void RunRecord::add_step(int64_t step, const std::vector<Task>& tasks,

@@ -28,6 +28,10 @@ class RunRecord {
   void add_step(int64_t step, const std::vector<Task>& tasks,
                 const std::vector<ScoredGroup>& groups, const MetricRow& row,
                 const TrainParts& parts);
+  // A choice that computing the step again would not make again.
+  void add_decision(const Decision& decision) { store_.record_decision(decision); }
+  // Those of a step that is computed again, by task; none of a step that is new.
+  std::vector<Decision> decisions(int64_t step);
   void add_event(int64_t step, const std::string& kind, const std::string& text);
   // A checkpoint of the state after `step`; keeps the last ones and the best by `row`.
   void save(int64_t step, double time_s, const MetricRow& row, TrainParts& parts);
@@ -40,6 +44,7 @@ class RunRecord {
   std::string run_dir_;
   RunStore store_;
   TrainerState state_;
+  int64_t last_decided_ = -1;  // the last step that has decisions from before a resume
 };
 
 // UserError naming the key when the run in `run_dir` was started under another configuration.

@@ -74,6 +74,40 @@ std::string verdict_line(const Json& id, const Verdict& verdict) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+// Rows scored together, so that a program has several of them under way.
+class Batch {
+ public:
+  Batch(const RewardSet& rewards, RowWriter& writer) : rewards_(rewards), writer_(writer) {}
+
+  size_t rows() const { return scored_ + waiting_.size(); }  // so far
+
+  void add(Row row) {
+    constexpr size_t kRows = 64;
+    waiting_.push_back(std::move(row));
+    if (waiting_.size() == kRows) score();
+  }
+
+  // What waits is scored and written.
+  void score() {
+    std::vector<ScoreRequest> requests;
+    for (size_t i = 0; i < waiting_.size(); ++i)
+      requests.push_back({{0, static_cast<uint32_t>(scored_ + i), 0, 0},
+                          &waiting_[i].task,
+                          waiting_[i].completion});
+    const std::vector<Verdict> verdicts = rewards_.score_all(requests);
+    for (size_t i = 0; i < waiting_.size(); ++i)
+      writer_.write(verdict_line(waiting_[i].id, verdicts[i]));
+    scored_ += waiting_.size();
+    waiting_.clear();
+  }
+
+ private:
+  const RewardSet& rewards_;
+  RowWriter& writer_;
+  std::vector<Row> waiting_;
+  size_t scored_ = 0;
+};
+
 void list_rewards() {
   for (const RewardRow& row : reward_rows()) {
     fmt::print("{:20} {}\n", row.name, row.help);
@@ -129,12 +163,11 @@ int run_score(const CommandArguments& arguments) {
   const RewardSet set(settings, "--reward");
   set.self_test();
   RowWriter writer(out);
-  uint32_t index = 0;
+  Batch batch(set, writer);
   read_json_lines(in, [&](const Json& json, const std::string& place) {
-    const Row row = read_row(json, place, index);
-    writer.write(verdict_line(row.id, set.score({0, index, 0, 0}, row.task, row.completion)));
-    ++index;
+    batch.add(read_row(json, place, batch.rows()));
   });
+  batch.score();
   writer.close();
   return 0;
 }

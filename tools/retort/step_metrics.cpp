@@ -105,6 +105,7 @@ MetricRow step_metrics(int64_t step, double time_s, const Rollouts& rollouts,
   row.set("groups/kept", learned.groups_kept);
   row.set("groups/zero_variance", learned.groups_zero_variance);
   row.set("groups/refilled", static_cast<int64_t>(groups.size() - rollouts.first_wave));
+  if (rollouts.replaced > 0) row.set("groups/replaced", rollouts.replaced);
   row.set("timing_s/rollout", times.rollout);
   row.set("timing_s/reward", times.reward);
   row.set("timing_s/train", times.train);

@@ -2,6 +2,7 @@
 // The metrics of one step (command-line contract, "Metrics every step has"), from what the loop's
 // parts report.
 #include "base/metric.h"
+#include "tools/retort/rollouts.h"
 #include "tools/retort/train_parts.h"
 
 namespace retort {

@@ -11,6 +11,7 @@
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/explain.h"
+#include "tools/retort/rollouts.h"
 #include "tools/retort/run_directory.h"
 #include "tools/retort/run_record.h"
 #include "tools/retort/step_metrics.h"
@@ -89,10 +90,10 @@ struct StepResult {
   StepTimes times;
 };
 
-StepResult run_step(TrainParts& parts, int64_t step) {
+StepResult run_step(TrainParts& parts, int64_t step, const std::vector<Decision>& replayed) {
   StepResult result;
   StepTimes& times = result.times;
-  result.rollouts = roll_out(parts, step);
+  result.rollouts = roll_out(parts, step, replayed);
   times.sampled_tokens = sampled_tokens(result.rollouts.groups);
   times.rollout = result.rollouts.rollout_s;
   times.reward = result.rollouts.reward_s;
@@ -127,7 +128,12 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
   TrainClock clock(record.state().time_s);
   double save_s = 0;
   for (int64_t step = first; step <= last; ++step) {
-    StepResult result = run_step(parts, step);
+    StepResult result = run_step(parts, step, record.decisions(step));
+    for (const Decision& decision : result.rollouts.decisions) {
+      record.add_decision(decision);
+      report.warn(
+          fmt::format("step {}: group {} is replaced: {}", step, decision.task, decision.reason));
+    }
     act_on_mismatch(parts, step, result.learned.mismatch, report);
     result.times.save = save_s;
     MetricRow row =

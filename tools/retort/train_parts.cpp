@@ -6,8 +6,6 @@
 #include "kernels/peak.h"
 #include "policy/hf_model.h"
 #include "tasks/evaluation_set.h"
-#include "tools/retort/long_wait.h"
-#include "tools/retort/stopwatch.h"
 
 #include <fmt/format.h>
 
@@ -17,9 +15,6 @@
 namespace retort {
 namespace {
 
-constexpr double kLookS = 0.25;     // between two looks after the workers
-constexpr double kNoSampleS = 600;  // without any sample the run ends, to be resumed
-
 TaskOptions task_options(const TasksSection& tasks) {
   return {tasks.prompt_key, tasks.answer_key, tasks.system_prompt};
 }
@@ -28,17 +23,6 @@ std::vector<RewardSetting> reward_settings(const std::vector<RewardSection>& sec
   std::vector<RewardSetting> settings;
   for (const RewardSection& section : sections) settings.push_back({section.name, section.weight});
   return settings;
-}
-
-// Longest prompt in tokens that a task may have.
-int64_t prompt_limit(const RunConfig& config, const Policy& policy) {
-  const int64_t room = policy.config().max_position_embeddings - config.rollout.max_new_tokens;
-  if (room < 1)
-    throw UserError("[rollout.max_new_tokens]",
-                    fmt::format("got {}, the model has {} positions", config.rollout.max_new_tokens,
-                                policy.config().max_position_embeddings),
-                    fmt::format("set it below {}", policy.config().max_position_embeddings));
-  return config.tasks.max_prompt_tokens > 0 ? std::min(config.tasks.max_prompt_tokens, room) : room;
 }
 
 double peak_flops(const Policy& policy) {
@@ -53,110 +37,17 @@ int64_t most_groups(const RunConfig& config) {
   return config.train.prompts_per_step * (1 + waves);
 }
 
-// The next tasks of the curriculum.
-std::vector<Task> draw_tasks(TrainParts& parts, size_t count) {
-  const RunConfig& config = parts.config;
-  const int64_t limit = prompt_limit(config, *parts.model.policy);
-  return parts.curriculum->draw(count, [&](const Task& task) {
-    const int64_t length = static_cast<int64_t>(parts.model.codec->encode(task).size());
-    if (length <= limit) return true;
-    if (config.tasks.overlong_prompt == "drop") return false;
-    throw UserError("[tasks.max_prompt_tokens]",
-                    fmt::format("a prompt of {} tokens, the limit is {}", length, limit),
-                    "raise it, or set tasks.overlong_prompt = \"drop\"");
-  });
-}
-
-// Fills the verdicts of a group in.
-void score(const TrainParts& parts, const Task& task, ScoredGroup& group) {
-  std::sort(group.samples.begin(), group.samples.end(),
-            [](const Sample& a, const Sample& b) { return a.id < b.id; });
-  for (const Sample& sample : group.samples)
-    group.verdicts.push_back(
-        parts.rewards->score(sample.id, task, parts.model.codec->completion(sample)));
-}
-
-// What a group in the making waits for.
-struct Collected {
-  std::vector<ScoredGroup> groups;
-  size_t missing;  // samples of all groups
-};
-
-// Takes a sample in; a group that is whole is scored at once, while others are sampled.
-void collect(const TrainParts& parts, const std::vector<Task>& tasks, int64_t step, size_t first,
-             Sample sample, Collected& collected, double& reward_s) {
-  // What an earlier attempt of a step sampled, or a group given up, is of no use.
-  if (sample.id.step != step || sample.id.task < first ||
-      sample.id.task - first >= collected.groups.size()) {
-    parts.samples->ack(sample.id);
-    return;
-  }
-  const size_t g = sample.id.task - first;
-  ScoredGroup& group = collected.groups[g];
-  group.samples.push_back(std::move(sample));
-  --collected.missing;
-  if (group.samples.size() < static_cast<size_t>(parts.config.rollout.group_size)) return;
-  Stopwatch watch;
-  score(parts, tasks[g], group);
-  reward_s += watch.lap();
-}
-
-// "samples of group 17 of step 3 (24 missing in all) from worker 2 (1 assignment, silent for 12 s)"
-std::string missing_text(const TrainParts& parts, int64_t step, size_t first,
-                         const Collected& collected) {
-  const auto group_size = static_cast<size_t>(parts.config.rollout.group_size);
-  size_t g = 0;
-  while (g + 1 < collected.groups.size() && collected.groups[g].samples.size() == group_size) ++g;
-  return fmt::format("samples of group {} of step {} ({} missing in all) from {}", first + g, step,
-                     collected.missing, parts.workers->holders());
-}
-
-// G samples of each task with their verdicts, ordered by task and slot; the first task has index
-// `first` in the step.
-std::vector<ScoredGroup> sample_groups(TrainParts& parts, int64_t step, size_t first,
-                                       const std::vector<Task>& tasks, double& reward_s) {
-  const auto group_size = static_cast<uint32_t>(parts.config.rollout.group_size);
-  Collected collected{std::vector<ScoredGroup>(tasks.size()), tasks.size() * group_size};
-  size_t sent = 0;
-  LongWait wait;
-  while (collected.missing > 0) {
-    for (; sent < tasks.size(); ++sent) {
-      const Assignment assignment{static_cast<uint32_t>(step),
-                                  static_cast<uint32_t>(first + sent),
-                                  0,
-                                  group_size,
-                                  static_cast<uint32_t>(step - 1),
-                                  tasks[sent]};
-      if (parts.task_sender->send(assignment, Deadline::after(0)) != SendResult::kSent) break;
-    }
-    if (parts.worker) {
-      parts.worker->take_assignments(Deadline::after(0));
-      RT_CHECK(!parts.worker->idle())
-          << collected.missing << " samples of step " << step << " are missing";
-      parts.worker->step();
-    }
-    // The first is waited for where others make it; the rest is what has come meanwhile.
-    Deadline deadline = Deadline::after(parts.worker ? 0.0 : kLookS);
-    while (true) {
-      SampleReceived received = parts.samples->receive(deadline);
-      if (received.kind != ReceiveKind::kReceived) break;
-      wait.over();
-      collect(parts, tasks, step, first, std::move(*received.sample), collected, reward_s);
-      deadline = Deadline::after(0);
-    }
-    if (!parts.workers || collected.missing == 0) continue;
-    parts.workers->watch();
-    const std::string what = missing_text(parts, step, first, collected);
-    if (wait.goes_on(what) > kNoSampleS)
-      throw InternalError(
-          fmt::format("no sample came for {:.0f} s while waiting for {}; the run "
-                      "goes on with --resume",
-                      kNoSampleS, what));
-  }
-  return std::move(collected.groups);
-}
-
 }  // namespace
+
+int64_t prompt_limit(const RunConfig& config, const Policy& policy) {
+  const int64_t room = policy.config().max_position_embeddings - config.rollout.max_new_tokens;
+  if (room < 1)
+    throw UserError("[rollout.max_new_tokens]",
+                    fmt::format("got {}, the model has {} positions", config.rollout.max_new_tokens,
+                                policy.config().max_position_embeddings),
+                    fmt::format("set it below {}", policy.config().max_position_embeddings));
+  return config.tasks.max_prompt_tokens > 0 ? std::min(config.tasks.max_prompt_tokens, room) : room;
+}
 
 EngineSettings rollout_settings(const RunConfig& config, const LoadedModel& model) {
   const RolloutConfig& rollout = config.rollout;
@@ -223,30 +114,6 @@ TrainParts build_train_parts(const RunConfig& config, const WorkerPlan& workers)
   return parts;
 }
 
-Rollouts roll_out(TrainParts& parts, int64_t step) {
-  const RunConfig& config = parts.config;
-  Rollouts rollouts;
-  Stopwatch watch;
-  const auto wave = [&](size_t count) {
-    std::vector<Task> tasks = draw_tasks(parts, count);
-    std::vector<ScoredGroup> groups =
-        sample_groups(parts, step, rollouts.tasks.size(), tasks, rollouts.reward_s);
-    std::move(tasks.begin(), tasks.end(), std::back_inserter(rollouts.tasks));
-    std::move(groups.begin(), groups.end(), std::back_inserter(rollouts.groups));
-  };
-  wave(static_cast<size_t>(config.train.prompts_per_step));
-  rollouts.first_wave = rollouts.groups.size();
-  const int64_t waves = config.learner.zero_variance == "refill" ? config.learner.refill_waves : 0;
-  for (int64_t w = 0; w < waves; ++w) {
-    const auto kept = static_cast<size_t>(
-        std::ranges::count_if(rollouts.groups, [](const auto& group) { return !is_flat(group); }));
-    if (kept == rollouts.first_wave) break;
-    wave(rollouts.first_wave - kept);
-  }
-  rollouts.rollout_s = watch.lap() - rollouts.reward_s;
-  return rollouts;
-}
-
 void publish(TrainParts& parts, int64_t step) {
   const Weights& weights = parts.model.policy->weights();
   parts.version = make_version(weights, static_cast<uint32_t>(step));
@@ -258,12 +125,6 @@ int64_t sampled_tokens(const std::vector<ScoredGroup>& groups) {
   for (const ScoredGroup& group : groups)
     for (const Sample& sample : group.samples) tokens += sample.completion_length();
   return tokens;
-}
-
-void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups) {
-  for (const ScoredGroup& group : groups)
-    for (const Sample& sample : group.samples) parts.samples->ack(sample.id);
-  parts.samples->settle(static_cast<uint32_t>(step));
 }
 
 HeldOut evaluate_held_out(const TrainParts& parts, bool wide) {

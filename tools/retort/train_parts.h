@@ -50,21 +50,8 @@ void publish(TrainParts& parts, int64_t step);
 // Tokens sampled for these groups.
 int64_t sampled_tokens(const std::vector<ScoredGroup>& groups);
 
-// The tasks of a step and their groups, in the order in which they were drawn.
-struct Rollouts {
-  std::vector<Task> tasks;
-  std::vector<ScoredGroup> groups;
-  size_t first_wave = 0;  // groups before any refill
-  double rollout_s = 0, reward_s = 0;
-};
-
-// Draws prompts_per_step tasks, samples G of each through the channel and scores them; with
-// zero_variance = "refill" goes on in waves of exactly the number of groups that were flat.
-// Overlong prompts are left out or refused as the configuration says.
-Rollouts roll_out(TrainParts& parts, int64_t step);
-
-// The step's samples are in the run's record: their credits are free again.
-void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups);
+// Longest prompt in tokens that a task may have. UserError when completions leave no room.
+int64_t prompt_limit(const RunConfig& config, const Policy& policy);
 
 // Held-out evaluation; `wide` adds pass@wide_samples on the first wide_prompts tasks.
 struct HeldOut {

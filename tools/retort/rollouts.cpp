@@ -1,0 +1,268 @@
+#include "tools/retort/rollouts.h"
+
+#include "base/check.h"
+#include "base/error.h"
+#include "tools/retort/long_wait.h"
+#include "tools/retort/stopwatch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace retort {
+namespace {
+
+constexpr double kLookS = 0.25;     // between two looks after the workers
+constexpr double kNoSampleS = 600;  // without any sample the run ends, to be resumed
+
+// The next tasks of the curriculum.
+std::vector<Task> draw_tasks(TrainParts& parts, size_t count) {
+  const RunConfig& config = parts.config;
+  const int64_t limit = prompt_limit(config, *parts.model.policy);
+  return parts.curriculum->draw(count, [&](const Task& task) {
+    const int64_t length = static_cast<int64_t>(parts.model.codec->encode(task).size());
+    if (length <= limit) return true;
+    if (config.tasks.overlong_prompt == "drop") return false;
+    throw UserError("[tasks.max_prompt_tokens]",
+                    fmt::format("a prompt of {} tokens, the limit is {}", length, limit),
+                    "raise it, or set tasks.overlong_prompt = \"drop\"");
+  });
+}
+
+// Fills the verdicts of these groups in.
+void score(const TrainParts& parts, const std::vector<Task>& tasks,
+           std::vector<ScoredGroup>& groups, const std::vector<size_t>& which) {
+  std::vector<ScoreRequest> requests;
+  for (const size_t t : which) {
+    std::sort(groups[t].samples.begin(), groups[t].samples.end(),
+              [](const Sample& a, const Sample& b) { return a.id < b.id; });
+    for (const Sample& sample : groups[t].samples)
+      requests.push_back({sample.id, &tasks[t], parts.model.codec->completion(sample)});
+  }
+  std::vector<Verdict> verdicts =
+      parts.rewards->score_patiently(requests, parts.config.train.group_deadline_s);
+  auto next = verdicts.begin();
+  for (const size_t t : which)
+    for (size_t i = 0; i < groups[t].samples.size(); ++i)
+      groups[t].verdicts.push_back(std::move(*next++));
+}
+
+// The groups of one draw of tasks: sampled here or by workers, and scored.
+class Sampling {
+ public:
+  // The first task has index `first` in the step; the group of a task that is not wanted stays
+  // empty.
+  Sampling(TrainParts& parts, int64_t step, size_t first, const std::vector<Task>& tasks,
+           const std::vector<char>& wanted)
+      : parts_(parts),
+        step_(static_cast<uint32_t>(step)),
+        first_(first),
+        tasks_(tasks),
+        group_size_(static_cast<size_t>(parts.config.rollout.group_size)),
+        groups_(tasks.size()) {
+    for (size_t t = 0; t < tasks.size(); ++t)
+      if (wanted[t] != 0) unsent_.push_back(t);
+    missing_ = unsent_.size() * group_size_;
+  }
+
+  // Ordered by task and slot, with verdicts.
+  std::vector<ScoredGroup> run() {
+    while (missing_ > 0) {
+      send();
+      if (parts_.worker) {
+        parts_.worker->take_assignments(Deadline::after(0));
+        RT_CHECK(!parts_.worker->idle())
+            << missing_ << " samples of step " << step_ << " are missing";
+        parts_.worker->step();
+      }
+      const std::vector<size_t> whole = receive();
+      if (!parts_.workers) {
+        unscored_.insert(unscored_.end(), whole.begin(), whole.end());
+        continue;
+      }
+      // While others sample, what is whole is scored.
+      score_groups(whole);
+      look_after_workers();
+    }
+    std::sort(unscored_.begin(), unscored_.end());
+    score_groups(unscored_);
+    return std::move(groups_);
+  }
+
+  double reward_s() const { return reward_s_; }
+
+ private:
+  // As many assignments as the channel takes now.
+  void send() {
+    for (; sent_ < unsent_.size(); ++sent_) {
+      const size_t t = unsent_[sent_];
+      const Assignment assignment{step_,     static_cast<uint32_t>(first_ + t),
+                                  0,         static_cast<uint32_t>(group_size_),
+                                  step_ - 1, tasks_[t]};
+      if (parts_.task_sender->send(assignment, Deadline::after(0)) != SendResult::kSent) return;
+    }
+  }
+
+  // Takes in what has come, where others sample after a wait for the first; the groups that became
+  // whole.
+  std::vector<size_t> receive() {
+    std::vector<size_t> whole;
+    Deadline deadline = Deadline::after(parts_.workers ? kLookS : 0.0);
+    while (true) {
+      SampleReceived received = parts_.samples->receive(deadline);
+      if (received.kind != ReceiveKind::kReceived) return whole;
+      wait_.over();
+      deadline = Deadline::after(0);
+      const SampleId id = received.sample->id;
+      // What an earlier attempt of the run asked for is of no use.
+      if (id.step != step_ || id.task < first_ || id.task - first_ >= groups_.size()) {
+        parts_.samples->ack(id);
+        continue;
+      }
+      const size_t t = id.task - first_;
+      groups_[t].samples.push_back(std::move(*received.sample));
+      --missing_;
+      if (groups_[t].samples.size() == group_size_) whole.push_back(t);
+      if (missing_ == 0) return whole;
+    }
+  }
+
+  void score_groups(const std::vector<size_t>& which) {
+    Stopwatch watch;
+    score(parts_, tasks_, groups_, which);
+    reward_s_ += watch.lap();
+  }
+
+  void look_after_workers() {
+    if (missing_ == 0) return;
+    parts_.workers->watch();
+    if (wait_.goes_on([&] { return missing_text(); }) > kNoSampleS)
+      throw InternalError(
+          fmt::format("no sample came for {:.0f} s while waiting for {}; mend the "
+                      "workers, then go on with --resume",
+                      kNoSampleS, missing_text()));
+  }
+
+  // "samples of group 17 of step 3 (24 missing in all) from worker 2 (1 assignments, silent …)"
+  std::string missing_text() const {
+    size_t t = 0;
+    while (t + 1 < groups_.size() && groups_[t].samples.size() == group_size_) ++t;
+    return fmt::format("samples of group {} of step {} ({} missing in all) from {}", first_ + t,
+                       step_, missing_, parts_.workers->holders());
+  }
+
+  TrainParts& parts_;
+  const uint32_t step_;
+  const size_t first_;
+  const std::vector<Task>& tasks_;
+  const size_t group_size_;
+  std::vector<ScoredGroup> groups_;
+  std::vector<size_t> unsent_, unscored_;  // indices of groups
+  size_t sent_ = 0;                        // of unsent_
+  size_t missing_ = 0;                     // samples of all groups
+  LongWait wait_;
+  double reward_s_ = 0;
+};
+
+// Why a group has no score; "" when it has.
+std::string trouble_of(const ScoredGroup& group) {
+  for (const Verdict& verdict : group.verdicts)
+    for (const VerdictPart& part : verdict.parts)
+      if (part.outcome == Outcome::kInfraError) return part.name + ": " + part.detail;
+  return "";
+}
+
+// One step.
+class StepRollouts {
+ public:
+  StepRollouts(TrainParts& parts, int64_t step, const std::vector<Decision>& replayed)
+      : parts_(parts), step_(step) {
+    for (const Decision& decision : replayed) replayed_[decision.task] = decision;
+  }
+
+  // `count` more groups with their scores.
+  void wave(size_t count) {
+    while (count > 0) count = groups(count);
+  }
+
+  Rollouts rollouts;
+
+ private:
+  // Adds up to `count` groups; how many of them were given up.
+  size_t groups(size_t count) {
+    Stopwatch watch;
+    const size_t first = rollouts.tasks.size();
+    const std::vector<Task> tasks = draw_tasks(parts_, count);
+    std::vector<char> wanted(count, 1);
+    size_t given_up = 0;
+    for (size_t t = 0; t < count; ++t)
+      if (replayed_.contains(static_cast<uint32_t>(first + t))) {
+        wanted[t] = 0;
+        ++given_up;
+      }
+    Sampling sampling(parts_, step_, first, tasks, wanted);
+    std::vector<ScoredGroup> groups = sampling.run();
+    rollouts.rollout_s += watch.lap() - sampling.reward_s();
+    rollouts.reward_s += sampling.reward_s();
+    for (size_t t = 0; t < count; ++t) {
+      if (wanted[t] == 0) continue;
+      const std::string trouble = trouble_of(groups[t]);
+      if (trouble.empty())
+        rollouts.groups.push_back(std::move(groups[t]));
+      else
+        give_up(first + t, first + count + given_up++, groups[t], trouble);
+    }
+    rollouts.tasks.insert(rollouts.tasks.end(), tasks.begin(), tasks.end());
+    rollouts.replaced += static_cast<int64_t>(given_up);
+    if (rollouts.replaced > parts_.config.train.prompts_per_step)
+      throw UserError(
+          "[rewards]",
+          fmt::format("step {}: {} groups had no score within {} s each; the last: {}", step_,
+                      rollouts.replaced, parts_.config.train.group_deadline_s, last_trouble_),
+          "mend the program, then go on with --resume");
+    return given_up;
+  }
+
+  void give_up(size_t index, size_t replaced_by, const ScoredGroup& group,
+               const std::string& trouble) {
+    for (const Sample& sample : group.samples) parts_.samples->ack(sample.id);
+    last_trouble_ = trouble;
+    rollouts.decisions.push_back(
+        {static_cast<uint32_t>(step_), static_cast<uint32_t>(index),
+         static_cast<uint32_t>(replaced_by),
+         fmt::format("no score within {} s: {}", parts_.config.train.group_deadline_s, trouble)});
+  }
+
+  TrainParts& parts_;
+  const int64_t step_;
+  std::map<uint32_t, Decision> replayed_;  // by task
+  std::string last_trouble_ = "as in run.db, table decision";
+};
+
+}  // namespace
+
+Rollouts roll_out(TrainParts& parts, int64_t step, const std::vector<Decision>& replayed) {
+  const RunConfig& config = parts.config;
+  StepRollouts step_rollouts(parts, step, replayed);
+  Rollouts& rollouts = step_rollouts.rollouts;
+  step_rollouts.wave(static_cast<size_t>(config.train.prompts_per_step));
+  rollouts.first_wave = rollouts.groups.size();
+  if (config.learner.zero_variance != "refill") return std::move(rollouts);
+  for (int64_t w = 0; w < config.learner.refill_waves; ++w) {
+    const auto kept = static_cast<size_t>(
+        std::ranges::count_if(rollouts.groups, [](const auto& group) { return !is_flat(group); }));
+    if (kept == rollouts.first_wave) break;
+    step_rollouts.wave(rollouts.first_wave - kept);
+  }
+  return std::move(rollouts);
+}
+
+void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups) {
+  for (const ScoredGroup& group : groups)
+    for (const Sample& sample : group.samples) parts.samples->ack(sample.id);
+  parts.samples->settle(static_cast<uint32_t>(step));
+}
+
+}  // namespace retort

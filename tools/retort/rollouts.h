@@ -1,0 +1,34 @@
+#pragma once
+// One step's samples: drawn tasks, their groups, their verdicts.
+#include "learner/run_store.h"
+#include "learner/scored_group.h"
+#include "tools/retort/train_parts.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace retort {
+
+struct Rollouts {
+  std::vector<Task> tasks;          // in the order in which they were drawn: by index
+  std::vector<ScoredGroup> groups;  // by index; those that were given up are left out
+  size_t first_wave = 0;            // groups before any refill
+  int64_t replaced = 0;             // groups given up
+  std::vector<Decision> decisions;  // those of them that were given up now, not replayed
+  double rollout_s = 0, reward_s = 0;
+};
+
+// Draws prompts_per_step tasks, samples G of each through the channel and scores them; with
+// zero_variance = "refill" goes on in waves of exactly the number of groups that were flat.
+// Overlong prompts are left out or refused as the configuration says.
+//
+// A sample whose reward is infra_error is scored again for train.group_deadline_s; then its group
+// gives way to the next task: a decision, which is not the same when a run is computed again.
+// `replayed` are those that the step has in the run's record: they are taken as they are. UserError
+// when more groups are given up than the step has prompts.
+Rollouts roll_out(TrainParts& parts, int64_t step, const std::vector<Decision>& replayed);
+
+// The step's samples are in the run's record: their credits are free again.
+void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups);
+
+}  // namespace retort
