@@ -72,7 +72,7 @@ std::vector<std::string> raw_libm(const std::vector<SourceFile>& files) {
 std::vector<std::string> forbidden_includes(const std::vector<SourceFile>& files) {
   static const std::regex kRandom(R"(^\s*#\s*include\s*<(random|cstdlib_rand)>)");
   static const std::regex kHeavy(
-      R"(^\s*#\s*include\s*<(toml\+\+/.*|nlohmann/json\.hpp|spdlog/.*|CLI/.*|pcre2\.h|sqlite3\.h|zmq\.hpp|zmq\.h|regex|iostream)>)");
+      R"(^\s*#\s*include\s*<(toml\+\+/.*|nlohmann/json\.hpp|spdlog/.*|CLI/.*|pcre2\.h|sqlite3\.h|zmq\.hpp|regex|iostream)>)");
   std::vector<std::string> found;
   for (const SourceFile& file : files) {
     const auto lines = split_lines(file.text);

@@ -22,7 +22,7 @@ void write_curve_keys(const std::string& path, const CurveKeys& keys);
 // UserError: missing, no such file of keys, a pair whose halves do not belong together, or one that
 // others may read.
 CurveKeys read_curve_keys(const std::string& path);
-// Public keys, one a line, `#` starts a comment; a file of write_curve_keys counts as its public
+// Public keys, one a line, `# ` starts a comment; a file of write_curve_keys counts as its public
 // key.
 std::vector<std::string> read_public_keys(const std::string& path);
 

@@ -10,10 +10,11 @@
 namespace retort {
 namespace {
 
-constexpr int kArrivalsAtATime = 1024;   // then the ends and the other peers have their turn
-constexpr double kLastWordsSeconds = 1;  // for workers to hear that the run is over
-constexpr double kLookSeconds = 0.1;     // between two looks at what the workers do
-constexpr size_t kMostLogged = 100;      // lines about strangers
+constexpr int kArrivalsAtATime = 1024;     // then the ends and the other peers have their turn
+constexpr double kLastWordsSeconds = 1;    // for workers to hear that the run is over
+constexpr double kLastAcksSeconds = 0.25;  // for workers to hear the last acknowledgements
+constexpr double kLookSeconds = 0.1;       // between two looks at what the workers do
+constexpr size_t kMostLogged = 100;        // lines about strangers
 
 LinkTime after(LinkTime now, double seconds) {
   return now +
@@ -39,7 +40,7 @@ void RemoteLearner::State::run() {
     speak(now);
     share(now);
     if (stopping) {
-      if (!last_words) last_words = after(now, closed ? kLastWordsSeconds : 0);
+      if (!last_words) last_words = after(now, closed ? kLastWordsSeconds : kLastAcksSeconds);
       const bool all_heard = std::all_of(sessions_.begin(), sessions_.end(), [](const auto& row) {
         return row.second.link.all_received();
       });

@@ -35,7 +35,10 @@ bool RemoteWorker::State::is_closed() const {
 std::string RemoteWorker::State::waited_text(const WaitScope& what) const {
   std::string text = wait_text(what.row());
   const double silent = std::chrono::duration<double>(LinkClock::now() - heard_).count();
-  if (!was_greeted_)
+  const std::string trouble = greeted_ ? "" : wire_->trouble();
+  if (!trouble.empty())
+    text += "; " + trouble;
+  else if (!was_greeted_)
     text += "; nothing answers there";
   else if (silent >= kWorthSaying)
     text += "; nothing was heard of it for " + std::to_string(static_cast<int>(silent)) + " s";

@@ -60,6 +60,8 @@ class Wire {
 
   // For a reader: "tcp://127.0.0.1:5555".
   virtual std::string name() const = 0;
+  // Why nothing comes from the other side, as far as is known, or "". Any thread.
+  virtual std::string trouble() const { return ""; }
   // How long an answer takes at least, in seconds: what is not acknowledged by then may be lost.
   virtual double resend_after_s() const { return 0.25; }
 };
