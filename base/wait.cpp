@@ -73,6 +73,10 @@ std::string wait_text(const WaitRow& row) {
   return "waited " + std::string(waited) + " s for " + row.reason + ", held by " + row.holder;
 }
 
+void wait_a_moment(const WaitScope& /*what_for*/, Deadline moment) {
+  std::this_thread::sleep_until(moment.when());
+}
+
 WaitedThread::WaitedThread(std::function<void()> run)
     : thread_([shared = shared_, run = std::move(run)] {
         run();

@@ -74,6 +74,9 @@ bool wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>
   return true;
 }
 
+// Until the moment has come, for what can only be looked for again and again.
+void wait_a_moment(const WaitScope& what_for, Deadline moment);
+
 // The rest of a thread that serves others until there is work: it holds nobody up, so it is not
 // listed. Otherwise as wait_until().
 template <class Done>
