@@ -7,8 +7,12 @@
 #include "base/wait_zeromq.h"
 
 #include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -16,6 +20,7 @@
 namespace retort {
 namespace {
 
+constexpr std::string_view kIpc = "ipc://";
 constexpr const char* kForms = "write tcp://HOST:PORT or ipc:///PATH";
 constexpr int kReceiveQueue = 4096;  // messages of one peer that wait to be read
 constexpr int64_t kLargestMessage = (int64_t{1} << 30) + (int64_t{1} << 20);  // a record, a head
@@ -34,6 +39,21 @@ void set_common(ZeromqSocket& socket, const std::string& endpoint) {
   if (endpoint.find('[') != std::string::npos) socket.set(ZMQ_IPV6, 1);
 }
 
+// Whether a process listens at ipc://PATH: ZeroMQ would take the path over without a word.
+bool is_in_use(const std::string& endpoint) {
+  sockaddr_un address{};
+  if (!endpoint.starts_with(kIpc)) return false;
+  const std::string path = endpoint.substr(kIpc.size());
+  if (path.size() >= sizeof address.sun_path) return false;
+  address.sun_family = AF_UNIX;
+  std::copy(path.begin(), path.end(), address.sun_path);
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool answered = probe >= 0 && ::connect(probe, reinterpret_cast<const sockaddr*>(&address),
+                                                sizeof address) == 0;
+  if (probe >= 0) ::close(probe);
+  return answered;
+}
+
 class RouterWire final : public Wire {
  public:
   explicit RouterWire(const ZeromqLearnerOptions& options)
@@ -46,8 +66,9 @@ class RouterWire final : public Wire {
       socket_.set(ZMQ_CURVE_SECRETKEY, options.keys->secret_key);
       socket_.set(ZMQ_ZAP_DOMAIN, std::string("retort"));
     }
-    if (zmq_bind(socket_.handle(), options.endpoint.c_str()) != 0) {
-      const int reason = zmq_errno();
+    const bool in_use = is_in_use(options.endpoint);
+    if (in_use || zmq_bind(socket_.handle(), options.endpoint.c_str()) != 0) {
+      const int reason = in_use ? EADDRINUSE : zmq_errno();
       throw UserError(one_line(options.endpoint),
                       reason == EADDRINUSE ? "is in use"
                                            : std::string("cannot be had: ") + zmq_strerror(reason),

@@ -19,7 +19,7 @@
 namespace retort {
 namespace {
 
-constexpr double kEndS = 30;      // for workers to leave when the run is over
+constexpr double kEndS = 10;      // for workers to leave when the run is over
 constexpr double kSoonS = 60;     // a process that ends earlier has failed to start
 constexpr int kMostFailures = 5;  // in a row
 constexpr const char* kLoopback = "tcp://127.0.0.1:*";
