@@ -1,9 +1,10 @@
 // multiple_choice: the letter that the completion chooses is the answer's.
 //
-// Looked for in this order, the last one of a kind counting: <answer>…</answer>, \boxed{…}, "answer
-// is X" or "Answer: X", a completion that is a letter alone. Two different letters in one place are
-// no choice.
+// Looked for in this order, the last one of a kind counting: <answer>…</answer> or the box in it,
+// \boxed{…}, "answer is X" or "Answer: X", a completion that is a letter alone. Two letters in one
+// place are no choice.
 #include "rewards/gold_text.h"
+#include "rewards/math/extract.h"
 #include "rewards/registry.h"
 #include "rewards/text.h"
 
@@ -15,11 +16,14 @@ namespace {
 bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 bool is_word(char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_'; }
 
-// "and B", ", C", "/D": a second choice follows.
+// "and B", ", C", "/D", "(C)", "C.": a second choice follows.
 bool goes_on_with_another(std::string_view rest) {
   const size_t first = rest.find_first_not_of(")]}*$. ");
   if (first == std::string_view::npos) return false;
   rest.remove_prefix(first);
+  const std::string_view marked = rest.substr(rest.starts_with('(') ? 1 : 0);
+  if (marked.size() > 1 && is_letter(marked[0]) && (marked[1] == ')' || marked[1] == '.'))
+    return true;
   for (const std::string_view joint : {"and ", "or ", "& ", "/", ","}) {
     if (!rest.starts_with(joint)) continue;
     rest = stripped(rest.substr(joint.size()));
@@ -28,6 +32,15 @@ bool goes_on_with_another(std::string_view rest) {
     return !rest.empty() && is_letter(rest.front()) && (rest.size() == 1 || !is_word(rest[1]));
   }
   return false;
+}
+
+// "A cat", "I think": a word of the sentence, unless a reason follows.
+bool may_be_a_word(char letter, std::string_view rest) {
+  if ((letter != 'A' && letter != 'I') || !rest.starts_with(' ')) return false;
+  rest = stripped(rest);
+  for (const std::string_view reason : {"because", "since", "as "})
+    if (rest.starts_with(reason)) return false;
+  return !rest.empty() && is_letter(rest.front());
 }
 
 // "B", "(b)", "B.", "B) Paris", "**B**", "\text{B}" -> 'B'; 0 when it is none of these. In a
@@ -44,23 +57,10 @@ char choice_of(std::string_view text, bool sentence) {
   const std::string_view after = ").:]}*$,/\n";
   const bool closed = after.find(rest.front()) != std::string_view::npos;
   if (!closed && !(sentence && capital && rest.front() == ' ')) return 0;
-  return goes_on_with_another(rest) ? '\0' : letter;
+  return may_be_a_word(letter, rest) || goes_on_with_another(rest) ? '\0' : letter;
 }
 
 std::string_view line_of(std::string_view text) { return text.substr(0, text.find('\n')); }
-
-// The text in the last \boxed{…}, braces balanced.
-std::optional<std::string_view> last_box(std::string_view text) {
-  const std::string_view open = "\\boxed{";
-  const size_t at = text.rfind(open);
-  if (at == std::string_view::npos) return std::nullopt;
-  int depth = 1;
-  for (size_t i = at + open.size(); i < text.size(); ++i) {
-    depth += text[i] == '{' ? 1 : text[i] == '}' ? -1 : 0;
-    if (depth == 0) return text.substr(at + open.size(), i - at - open.size());
-  }
-  return std::nullopt;
-}
 
 // What follows the last "answer is" or "answer:" on its line.
 std::optional<std::string_view> last_phrase(std::string_view text) {
@@ -80,8 +80,13 @@ class MultipleChoice final : public Reward {
     const char expected = gold ? choice_of(*gold, false) : '\0';
     if (expected == 0) return verifier_error("the gold answer is no letter of a choice");
     const std::string_view text = completion.text;
-    const std::optional<std::string_view> phrase = last_phrase(text);
-    for (const auto& found : {last_answer_tag(text), last_box(text), phrase, std::optional(text)}) {
+    const std::optional<std::string_view> phrase = last_phrase(text), tag = last_answer_tag(text);
+    const std::optional<math::Found> found_box = math::last_box(tag ? *tag : text);
+    if (found_box && found_box->open)
+      return {Outcome::kUnverifiable, 0, "more stands beside the box: what is meant is open"};
+    const std::optional<std::string_view> box =
+        found_box ? std::optional<std::string_view>(found_box->text) : std::nullopt;
+    for (const auto& found : {box, tag, phrase, std::optional(text)}) {
       if (!found) continue;
       const bool sentence = phrase && found->data() == phrase->data();
       const char choice = choice_of(*found, sentence);
@@ -104,6 +109,9 @@ class MultipleChoice final : public Reward {
             known("tagged", "A? <answer>b</answer>", 1),
             known("another", "Answer: C", 0),
             known("two", "The answer is B and C.", 0),
+            known("all", "Answer: (B) (C) (D)", 0),
+            {"boxes side by side", task, Completion{"\\boxed{B} or \\boxed{C}"},
+             Outcome::kUnverifiable, 0},
             known("a word", "Because", 0),
             known("a sentence", "B movies are the answer", 0),
             {"no letter as gold", broken, Completion{"B"}, Outcome::kVerifierError, 0}};

@@ -158,7 +158,8 @@ class Reader {
     last_factor_ = Factor::kOther;
     const std::optional<mpq_class> fraction = value.rational();
     if (!fraction) return must(Number::product(whole, value));
-    if (*fraction <= 0 || *fraction >= 1) fail("is no mixed number");
+    const bool proper = *fraction > 0 && *fraction < 1;
+    if (!proper) fail("is no mixed number");
     mixed = true;
     return must(Number::sum(whole, value));
   }

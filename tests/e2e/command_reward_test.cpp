@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string_view>
@@ -215,6 +216,26 @@ TEST(CommandReward, AProgramThatNeverAnswersStopsTheRun) {
   program_with(folder.path(), "pass");
   EXPECT_EQ(run_retort(command + " --resume").code, 0);
   EXPECT_EQ(metrics_of(folder.path("run")).size(), 4u);
+}
+
+// Asked before the first step, before anything is written.
+TEST(CommandReward, AProgramThatCannotWorkHereIsFoundBeforeTheFirstStep) {
+  const TemporaryFolder folder;
+  const std::string dead = folder.path("dead"), run = folder.path("run");
+  testing::write_text(dead, "#!/bin/sh\nexit 3\n");
+  const auto expect_refused = [&](const std::string& why) {
+    const ProgramResult result =
+        run_retort(train_with(folder.path(), "command:" + dead, 2) + "--run '" + run + "'");
+    EXPECT_EQ(result.code, 2) << result.err;
+    EXPECT_NE(result.err.find(why), std::string::npos) << result.err;
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1) << result.err;
+    EXPECT_FALSE(fs::exists(run));
+  };
+  expect_refused("chmod +x " + dead);
+  fs::permissions(dead, fs::perms::owner_all);
+  expect_refused("'" + dead + "' ended to an empty row; see retort score --check");
+  fs::remove(dead);
+  expect_refused("give the path of a program");
 }
 
 TEST(CommandReward, AFaultIsNoWrongAnswerOfAnEvaluation) {

@@ -252,6 +252,74 @@ TEST(Commands, ScoreGivesAVerdictARowInTheirOrder) {
   EXPECT_EQ(run_retort("score --check --reward command:docs/examples/length_reward.py").code, 0);
 }
 
+TEST(Commands, ScoreAddsItsPartsUpByWeight) {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int i = 0; i < 150; ++i)
+    text +=
+        "{\"completion\": \"<answer>" + std::to_string(i % 3) + "</answer>\", \"answer\": \"1\"}\n";
+  testing::write_text(folder.path("in.jsonl"), text);
+  const ProgramResult result = run_retort(
+      "score --reward exact_match:extract=answer_tag --weight 0.75 --reward "
+      "command:docs/examples/length_reward.py --weight=-0.5 --json --in '" +
+      folder.path("in.jsonl") + "'");
+  ASSERT_EQ(result.code, 0) << result.err;
+  std::istringstream lines(result.out);
+  int row = 0;
+  for (std::string line; std::getline(lines, line); ++row) {
+    const nlohmann::json json = nlohmann::json::parse(line);
+    EXPECT_EQ(json["id"], row);
+    const double match = row % 3 == 1 ? 1.0 : 0.0, length = 1.0 / (1.0 + 18.0 / 100.0);
+    ASSERT_EQ(json["parts"].size(), 2u);
+    EXPECT_EQ(json["parts"][0]["score"], match);
+    EXPECT_EQ(json["parts"][0]["weight"], 0.75);
+    EXPECT_DOUBLE_EQ(json["parts"][1]["score"].get<double>(), length);
+    EXPECT_DOUBLE_EQ(json["score"].get<double>(), 0.75 * match - 0.5 * length);
+  }
+  EXPECT_EQ(row, 150) << "every row, in its order, across batches";
+  for (const char* bad : {"--weight 1 --weight 2", "--weight much", "--weight nan"})
+    EXPECT_EQ(run_retort(std::string("score --reward exact_match ") + bad + " < /dev/null").code, 2)
+        << bad;
+  const ProgramResult list = run_retort("score --list --json");
+  std::istringstream rewards(list.out);
+  for (std::string line; std::getline(rewards, line);)
+    EXPECT_TRUE(nlohmann::json::parse(line)["options"].is_array()) << line;
+  const ProgramResult check =
+      run_retort("score --check --json --reward command:docs/examples/length_reward.py");
+  std::istringstream checks(check.out);
+  int passed = 0;
+  for (std::string line; std::getline(checks, line); ++passed)
+    EXPECT_EQ(nlohmann::json::parse(line)["ok"], true) << line;
+  EXPECT_GE(passed, 9);
+}
+
+// What a program cannot answer is infra_error without a score; the rows around it have theirs.
+TEST(Commands, ScoreOfAProgramThatDies) {
+  const TemporaryFolder folder;
+  const std::string program = folder.path("own");
+  testing::write_text(program,
+                      "#!/usr/bin/env python3\nimport json, os, sys\nfor line in sys.stdin:\n"
+                      "    row = json.loads(line)\n    if row['completion'] == 'die': os._exit(1)\n"
+                      "    print(json.dumps({'id': row['id'], 'score': 2.5}), flush=True)\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  std::string text;
+  for (int i = 0; i < 20; ++i)
+    text += std::string("{\"completion\": \"") + (i == 7 || i == 12 ? "die" : "go on") + "\"}\n";
+  testing::write_text(folder.path("in.jsonl"), text);
+  const ProgramResult result =
+      run_retort("score --reward command:" + program + " --in '" + folder.path("in.jsonl") + "'");
+  ASSERT_EQ(result.code, 0) << result.err;
+  std::istringstream lines(result.out);
+  int row = 0;
+  for (std::string line; std::getline(lines, line); ++row) {
+    const nlohmann::json json = nlohmann::json::parse(line);
+    const bool died = row == 7 || row == 12;
+    EXPECT_EQ(json["outcome"], died ? "infra_error" : "value") << line;
+    EXPECT_EQ(json.contains("score"), !died) << line;
+  }
+  EXPECT_EQ(row, 20);
+}
+
 TEST(Commands, ScoreRefusesBrokenRowsByTheirLine) {
   const TemporaryFolder folder;
   for (const char* row : {"{\"answer\": 1}", "{\"completion\": 3}", "{\"completion\": []}",

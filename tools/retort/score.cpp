@@ -13,6 +13,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <charconv>
+#include <cmath>
+
 namespace retort {
 namespace {
 
@@ -108,8 +111,16 @@ class Batch {
   size_t scored_ = 0;
 };
 
-void list_rewards() {
+void list_rewards(bool as_json) {
   for (const RewardRow& row : reward_rows()) {
+    if (as_json) {
+      Json json = {{"name", row.name}, {"help", row.help}, {"options", Json::array()}};
+      for (const RewardOptionRow& option : row.options)
+        json["options"].push_back(
+            {{"name", option.name}, {"values", option.values}, {"help", option.help}});
+      fmt::print("{}\n", json.dump());
+      continue;
+    }
     fmt::print("{:20} {}\n", row.name, row.help);
     for (const RewardOptionRow& option : row.options)
       fmt::print("    {:18} {}{}{}\n", option.name, option.values,
@@ -117,8 +128,16 @@ void list_rewards() {
   }
 }
 
+double weight_of(const std::string& text) {
+  double weight = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), weight);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(weight))
+    throw UserError("--weight", "got '" + text + "'", "give a number such as 0.5");
+  return weight;
+}
+
 // Exit code 1 when the program fails a check.
-int check_programs(const std::vector<std::string>& rewards) {
+int check_programs(const std::vector<std::string>& rewards, bool as_json) {
   int code = 0;
   for (const std::string& reward : rewards) {
     const std::string kCommand = "command:";
@@ -126,8 +145,15 @@ int check_programs(const std::vector<std::string>& rewards) {
       throw UserError("--check", "'" + reward + "' is no program", "give --reward command:PATH");
     const std::string path = reward.substr(kCommand.size(), reward.find(',') - kCommand.size());
     for (const CommandCheck& check : check_command(path, 10, "--reward")) {
-      fmt::print("{:6} {}{}{}\n", check.trouble.empty() ? "ok" : "FAILED", check.what,
-                 check.trouble.empty() ? "" : ": ", check.trouble);
+      if (as_json)
+        fmt::print("{}\n", Json({{"reward", reward},
+                                 {"check", check.what},
+                                 {"ok", check.trouble.empty()},
+                                 {"detail", check.trouble}})
+                               .dump(-1, ' ', false, Json::error_handler_t::replace));
+      else
+        fmt::print("{:6} {}{}{}\n", check.trouble.empty() ? "ok" : "FAILED", check.what,
+                   check.trouble.empty() ? "" : ": ", check.trouble);
       if (!check.trouble.empty()) code = 1;
     }
   }
@@ -139,12 +165,15 @@ int check_programs(const std::vector<std::string>& rewards) {
 int run_score(const CommandArguments& arguments) {
   std::vector<std::string> rewards;
   std::string in = "-", out = "-";
-  bool list = false, check = false;
+  std::vector<std::string> weights;
+  bool list = false, check = false, as_json = false;
   Arguments parser("score", "Verdicts of rewards for completions.",
                    "echo '{\"completion\":\"<answer>7</answer>\",\"answer\":\"7\"}' | retort score "
                    "--reward exact_match:extract=answer_tag");
   parser.option("--reward", rewards,
                 "NAME[:option=value,…]; several are added up (repeatable); see --list");
+  parser.option("--weight", weights,
+                "factor in the sum, one for each --reward in their order (repeatable); default 1");
   parser.option("--in", in,
                 "JSON Lines of {\"completion\", \"answer\"}, optional \"id\", \"prompt\", "
                 "\"meta\" {family, level, completion_tokens, stop}; - is standard input");
@@ -153,13 +182,20 @@ int run_score(const CommandArguments& arguments) {
   parser.flag("--list", list, "the rewards and their options");
   parser.flag("--check", check,
               "asks the program of command:PATH everything the contract promises");
+  parser.flag("--json", as_json,
+              "one JSON object a line from --list and --check too; rows always have one");
   if (!parser.parse(arguments)) return 0;
-  if (list) return list_rewards(), 0;
+  if (list) return list_rewards(as_json), 0;
   if (rewards.empty())
     throw UserError("--reward", "not given", "name a reward; retort score --list shows them");
-  if (check) return check_programs(rewards);
+  if (check) return check_programs(rewards, as_json);
   std::vector<RewardSetting> settings;
-  for (const std::string& reward : rewards) settings.push_back({reward, 1.0});
+  if (!weights.empty() && weights.size() != rewards.size())
+    throw UserError("--weight",
+                    fmt::format("got {} for {} rewards", weights.size(), rewards.size()),
+                    "give one for each --reward, or none");
+  for (size_t i = 0; i < rewards.size(); ++i)
+    settings.push_back({rewards[i], weights.empty() ? 1.0 : weight_of(weights[i])});
   const RewardSet set(settings, "--reward");
   set.self_test();
   RowWriter writer(out);
