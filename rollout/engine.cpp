@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 namespace retort {
@@ -152,6 +153,11 @@ std::vector<Sample> Engine::step() {
     logits_RV = logits_RV.index_select(0, index.to(logits_RV.device()));
   }
   std::vector<SampledToken> sampled = sample_tokens(logits_RV, counters, settings_.sampling);
+  for (size_t i = 0; i < sampled.size(); ++i)
+    RT_CHECK(std::isfinite(sampled[i].logprob))
+        << "the log-probability of a sampled token of task " << counters[i][1]
+        << " is not a number: the weights overflow, as after an update with too large a "
+           "learner.lr";
 
   size_t next = 0;
   for (Sequence* parent : parents) {

@@ -2,6 +2,7 @@
 #include "tests/e2e/program.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -129,6 +130,15 @@ TEST_F(BadInput, Checkpoints) {
   std::string retyped = whole;
   retyped.replace(retyped.find("\"F32\""), 5, "\"F64\"");
   with_weights(retyped, "");
+  std::string broken = whole;
+  broken.replace(broken.size() - 4, 4, "\xff\xff\xff\x7f");
+  with_weights(broken, "not finite");
+  broken.replace(broken.size() - 4, 4, std::string("\0\0\x80\xff", 4));
+  with_weights(broken, "not finite");
+  fs::remove(weights);
+  ASSERT_EQ(mkfifo(weights.c_str(), 0600), 0);
+  expect_refused(command, dir, "regular file");
+  fs::remove(weights);
   write_text(weights, whole);
 
   const auto with_config = [&](const std::string& from, const std::string& to,
