@@ -59,6 +59,16 @@ TEST_F(BadInput, Configuration) {
   expect_refused(train("--set learner.lr_schedule=cosin"), "[learner.lr_schedule]", "cosine");
   expect_refused(train("--set train.best_metric=eval/all/pas@1"), "[train.best_metric]");
   expect_refused(train("--set model.path=no_such_model"), "[model.path]", "no_such_model");
+  expect_refused(train("--set rollout.group_size=1000000000000"), "[rollout.group_size]", "65536");
+  expect_refused(train("--set train.prompts_per_step=99999999999"), "[train.prompts_per_step]");
+  expect_refused(train("--set rollout.cache_bytes=9223372036854775807"), "[rollout.cache_bytes]",
+                 "memory");
+  expect_refused(train("--set rollout.cache_bytes=1000"), "[rollout.cache_bytes]", "pages");
+  expect_refused(train("--set tasks.max_prompt_tokens=1"), "[tasks.max_prompt_tokens]");
+  expect_refused(train("--set learner.lr=inf"), "[learner.lr]", "got inf");
+  expect_refused(train("--set learner.entropy_coef=nan"), "[learner.entropy_coef]", "finite");
+  expect_refused(train("--set learner.beta2=1"), "[learner.beta2]", "below 1");
+  expect_refused(train("--set learner.adam_eps=0"), "[learner.adam_eps]");
   expect_refused(train("--set rewards=[]"), "[rewards]");
   expect_refused(train("--set 'rewards=[{name=\"tusk\"}]'"), "[rewards", "task");
   write_text(folder_.path("broken.toml"), "[run\nseed = 1\n");
@@ -80,6 +90,12 @@ TEST_F(BadInput, Tasks) {
   expect_refused(train("--set tasks.train=" + folder_.path("rows.jsonl")),
                  folder_.path("rows.jsonl") + ":2");
   expect_refused(train("--set rollout.max_new_tokens=4000"), "[rollout.max_new_tokens]");
+  // Rows of no family have no verifier of their own: no reward would ever come.
+  write_text(folder_.path("rows.jsonl"), "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n");
+  expect_refused(train("--set tasks.train=" + folder_.path("rows.jsonl")), "[rewards]",
+                 "no family");
+  expect_refused("eval --model configs/tiny_base --tasks '" + folder_.path("rows.jsonl") + "'",
+                 "--reward", "no family");
 }
 
 TEST_F(BadInput, Rows) {
@@ -104,11 +120,28 @@ TEST_F(BadInput, Rows) {
   expect_refused("sft configs/tiny_base.toml --quiet --run '" + folder_.path("run") +
                      "' --set sft.data=" + rows,
                  rows);
+  write_text(rows, "{\"prompt\": \"1\"}\n{\"prompt\": \"" + std::string(3000, '1') + "\"}\n");
+  expect_refused("generate --model configs/tiny_base --in '" + rows + "'", rows + ":2", "1024");
   write_text(rows, "");
   expect_refused("generate --model configs/tiny_base --in '" + rows + "'", rows);
   expect_refused("generate --model configs/tiny_base", "generate");
   expect_refused("eval --model configs/tiny_base --tasks chain_sum:1:5:1 --samples 2 --pass-at 8",
                  "--pass-at", "8");
+  for (const char* wrong :
+       {"--temperature nan", "--temperature inf", "--temperature -1", "--temperature 1e-30",
+        "--top-p 0", "--top-p nan", "--top-k -1", "--seed -1", "--seed 4294967296",
+        "--max-new-tokens -1", "--max-sequences 0", "--threads -1", "--samples 0"})
+    for (const std::string command : {"generate --model configs/tiny_base --prompt 1+1=",
+                                      "eval --model configs/tiny_base --tasks chain_sum:1:5:1"})
+      expect_refused(command + " " + wrong,
+                     std::string(wrong).substr(0, std::string_view(wrong).find(' ')), "got");
+  expect_refused("generate --model configs/tiny_base --prompt 1+1= --max-new-tokens 99999999999",
+                 "--max-new-tokens");
+  expect_refused("generate --model configs/tiny_base --prompt 1+1= --max-new-tokens 99999",
+                 "--prompt", "1024");
+  expect_refused(
+      "generate --model configs/tiny_base --prompt 1+1= --out '" + folder_.path("none/out") + "'",
+      folder_.path("none/out"), "cannot be written");
   expect_refused("generat --model configs/tiny_base", "generat", "generate");
 }
 

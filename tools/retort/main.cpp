@@ -6,10 +6,13 @@
 #include "tools/retort/commands.h"
 
 #include <ATen/Context.h>
+#include <c10/util/Exception.h>
 #include <fmt/core.h>
 #include <torch/headeronly/version.h>
 
 #include <exception>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -66,6 +69,10 @@ int main(int argc, char** argv) {
     return report(error, 3);
   } catch (const Interrupted& error) {
     return report(error, 130);
+  } catch (const std::bad_alloc&) {
+    return report(std::runtime_error("this machine's memory is used up; ask for less at once"), 1);
+  } catch (const c10::Error& error) {
+    return report(std::runtime_error(error.what_without_backtrace()), 1);
   } catch (const std::exception& error) {
     return report(error, 1);
   }
