@@ -3,7 +3,9 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "policy/checkpoint/mapped_file.h"
 #include "policy/checkpoint/safetensors.h"
+#include "policy/digest.h"
 #include "policy/hf_model.h"
 
 #include <ATen/core/grad_mode.h>
@@ -50,6 +52,11 @@ class StateFile {
     if (!value.is_number()) refuse(key, "number");
     return value.get<double>();
   }
+  // "" when there is none.
+  std::string text(const char* key) const {
+    const nlohmann::json value = json_.value(key, nlohmann::json());
+    return value.is_string() ? value.get<std::string>() : "";
+  }
   // Neither negative nor broken nor too large.
   template <class Integer = int64_t>
   Integer whole(const char* key) const {
@@ -93,8 +100,20 @@ void write_state(const fs::path& file, Owner& owner) {
   write_safetensors(file.string(), std::move(sources));
 }
 
+// Digest of a file's bytes.
+std::string digest_of(const fs::path& file) {
+  const MappedFile mapped(file.string());
+  WeightsDigest digest;
+  digest.add({file.filename().string(), "", {}}, mapped.bytes().data(), mapped.bytes().size());
+  return digest.hex();
+}
+
+// `digest` as written beside the state; "" of a version of the program that wrote none.
 template <class Owner>
-void read_state(const fs::path& path, Owner& owner) {
+void read_state(const fs::path& path, const std::string& digest, Owner& owner) {
+  if (!digest.empty() && digest_of(path) != digest)
+    throw UserError(path.string(), "is damaged: its bytes are not those that were written",
+                    kRemoveIt);
   const SafetensorsFile file = SafetensorsFile::open(path.string());
   owner.for_each_state([&](const std::string& name, at::Tensor& tensor) {
     const TensorView& view = file.at(name);
@@ -121,6 +140,8 @@ void write_trainer(const fs::path& dir, Optimizer& optimizer, Reference* referen
                                  {"task_cursor", state.task_cursor},
                                  {"task_rows", state.task_rows},
                                  {"time_s", state.time_s}};
+  json["digest"] = digest_of(dir / "state.safetensors");
+  if (reference != nullptr) json["reference_digest"] = digest_of(dir / "reference.safetensors");
   if (state.best_step) json["best_step"] = *state.best_step;
   if (state.best_value) json["best_value"] = *state.best_value;
   if (state.interim) write_file_atomic((dir / "interim").string(), "");
@@ -184,14 +205,15 @@ TrainerState read_trainer_state(const std::string& checkpoint) {
 TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimizer,
                                 Reference* reference) {
   at::NoGradGuard no_grad;
+  const TrainerState state = read_trainer_state(checkpoint);
   const fs::path dir = fs::path(checkpoint) / "trainer";
-  read_state(dir / "state.safetensors", optimizer);
+  const StateFile file((dir / "state.json").string());
+  read_state(dir / "state.safetensors", file.text("digest"), optimizer);
   optimizer.masters_changed();
   if (reference != nullptr) {
-    read_state(dir / "reference.safetensors", *reference);
+    read_state(dir / "reference.safetensors", file.text("reference_digest"), *reference);
     reference->values_changed();
   }
-  const TrainerState state = read_trainer_state(checkpoint);
   optimizer.set_updates(state.updates);
   return state;
 }

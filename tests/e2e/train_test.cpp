@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <sstream>
 
 namespace retort {
@@ -140,6 +141,51 @@ TEST(Train, ResumeArrangesTheCheckpointsAKillLeft) {
   fs::copy(checkpoints + "/step_6", checkpoints + "/step_8.partial", fs::copy_options::recursive);
   ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'").code, 0);
   EXPECT_EQ(checkpoints_of(run), before);
+}
+
+// A damaged run is refused and stays as it is.
+TEST(Train, ResumeOfADamagedRunNamesThePlace) {
+  const TemporaryFolder folder;
+  const std::string whole = folder.path("whole"), run = folder.path("run");
+  ASSERT_EQ(run_retort(kTiny + " --run '" + whole + "'").code, 0);
+  const auto expect_refused = [&](const std::string& file, const std::string& words) {
+    const std::string before = testing::tree_digest(run);
+    const ProgramResult result = run_retort(kTiny + " --resume --run '" + run + "'");
+    EXPECT_EQ(result.code, 2) << file;
+    EXPECT_EQ(result.err.rfind("retort: " + run + "/" + file, 0), 0u) << result.err;
+    EXPECT_NE(result.err.find(words), std::string::npos) << result.err;
+    EXPECT_EQ(testing::tree_digest(run), before) << "something was written";
+    fs::remove_all(run);
+  };
+  const auto damage = [&](const std::string& file,
+                          const std::function<void(std::string&)>& change) {
+    fs::copy(whole, run, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    std::string bytes = file_text(run + "/" + file);
+    change(bytes);
+    fs::remove(run + "/" + file);
+    if (!bytes.empty()) testing::write_text(run + "/" + file, bytes);
+  };
+  const auto remove = [](std::string& bytes) { bytes.clear(); };
+  const std::string trainer = "checkpoints/step_8/trainer/";
+  damage("run.db", remove);
+  expect_refused("run.db", "missing or empty");
+  damage("run.db", [](std::string& bytes) { bytes = "no database, but long enough to be one"; });
+  expect_refused("run.db", "");
+  damage("config.toml", remove);
+  expect_refused("config.toml", "missing");
+  damage(trainer + "state.safetensors", remove);
+  expect_refused(trainer + "state.safetensors", "");
+  damage(trainer + "state.safetensors", [](std::string& bytes) { bytes[bytes.size() / 2] ^= 4; });
+  expect_refused(trainer + "state.safetensors", "damaged");
+  damage(trainer + "state.safetensors", [](std::string& bytes) { bytes.pop_back(); });
+  expect_refused(trainer + "state.safetensors", "damaged");
+  damage(trainer + "state.json",
+         [](std::string& bytes) { bytes.replace(bytes.find("\"step\": 8"), 9, "\"step\": 7"); });
+  expect_refused(trainer + "state.json", "is of step 7");
+  damage(trainer + "state.json", [](std::string& bytes) {
+    bytes.replace(bytes.find("\"updates\": "), 11, "\"updates\": -");
+  });
+  expect_refused(trainer + "state.json", "updates");
 }
 
 // kill -9 at 30 moments spread over a run, each resumed until it ends: the bytes of the undisturbed
