@@ -122,6 +122,13 @@ TEST_F(BadInput, Rows) {
                  rows);
   write_text(rows, "{\"prompt\": \"1\"}\n{\"prompt\": \"" + std::string(3000, '1') + "\"}\n");
   expect_refused("generate --model configs/tiny_base --in '" + rows + "'", rows + ":2", "1024");
+  for (const char* command : {"generate", "logits", "tokenize"}) {
+    write_text(rows, "{\"prompt\": \"1\", \"text\": \"1\", \"tokens\": [1]}\n");
+    expect_refused(std::string(command) + " --model configs/tiny_base --in '" + rows + "' --out '" +
+                       folder_.path("../" + fs::path(folder_.path()).filename().string()) +
+                       "/rows.jsonl'",
+                   "--out", "is the file that is read");
+  }
   write_text(rows, "");
   expect_refused("generate --model configs/tiny_base --in '" + rows + "'", rows);
   expect_refused("generate --model configs/tiny_base", "generate");
@@ -143,6 +150,25 @@ TEST_F(BadInput, Rows) {
       "generate --model configs/tiny_base --prompt 1+1= --out '" + folder_.path("none/out") + "'",
       folder_.path("none/out"), "cannot be written");
   expect_refused("generat --model configs/tiny_base", "generat", "generate");
+}
+
+// Data that did not arrive is not "done".
+TEST_F(BadInput, AFullDiskUnderStandardOutput) {
+  const std::string rows = folder_.path("rows.jsonl");
+  write_text(rows, "{\"prompt\": \"1\", \"text\": \"1\", \"tokens\": [1]}\n");
+  const std::string model = " --model configs/tiny_base ";
+  const std::vector<std::string> commands = {"help",
+                                             "train --help",
+                                             "eval" + model + "--tasks chain_sum:1:5:1 --json",
+                                             "generate" + model + "--prompt 1+1=",
+                                             "generate" + model + "--in '" + rows + "'",
+                                             "tokenize" + model + "--in '" + rows + "'",
+                                             "logits" + model + "--in '" + rows + "' --out -"};
+  for (const std::string& command : commands) {
+    const ProgramResult result = run_retort(command, "full() { \"$@\" > /dev/full; }; full");
+    EXPECT_EQ(result.code, 2) << command;
+    EXPECT_EQ(result.err.rfind("retort: standard output: ", 0), 0u) << command << result.err;
+  }
 }
 
 TEST_F(BadInput, Checkpoints) {

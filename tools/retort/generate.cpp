@@ -128,6 +128,7 @@ int run_generate(const CommandArguments& arguments) {
               "JSON Lines on standard output (the default for --out FILE and --in)");
   if (!parser.parse(arguments)) return 0;
   check(options);
+  refuse_same_file(options.in, options.out);
   set_cpu_threads(options.threads);
   const LoadedModel model = load_model(options.model, "--model", options.device);
   const std::vector<Prompt> prompts = read_prompts(options, *model.codec);

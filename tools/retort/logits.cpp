@@ -190,6 +190,7 @@ int run_logits(const CommandArguments& arguments) {
     throw UserError("logits", "needs one of --tokens and --in", "give --tokens FILE.jsonl");
   if (last && logprobs)
     throw UserError("--last", "does not go with --logprobs", "drop one of them");
+  refuse_same_file(tokens_path + in, out);  // one of them is empty
   const int64_t chunk = parse_layout(layout);
   set_cpu_threads(threads);
   const LoadedModel model = load_policy(model_path, "--model", device);

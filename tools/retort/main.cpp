@@ -10,6 +10,9 @@
 #include <fmt/core.h>
 #include <torch/headeronly/version.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <stdexcept>
@@ -51,6 +54,14 @@ int dispatch(const CommandArguments& arguments) {
   return command.make({arguments.begin() + 1, arguments.end()});
 }
 
+// What a full disk or a closed pipe took is told, not lost.
+int flushed(int code) {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    throw UserError("standard output", std::string("cannot be written: ") + std::strerror(errno),
+                    "make room, or keep the reader open");
+  return code;
+}
+
 int report(const std::exception& error, int code) {
   fmt::print(stderr, "retort: {}\n", one_line(error.what()));
   return code;
@@ -62,7 +73,7 @@ int report(const std::exception& error, int code) {
 int main(int argc, char** argv) {
   using namespace retort;
   try {
-    return dispatch({argv + 1, argv + argc});
+    return flushed(dispatch({argv + 1, argv + argc}));
   } catch (const UserError& error) {
     return report(error, 2);
   } catch (const MissingError& error) {

@@ -120,6 +120,7 @@ int run_score(const CommandArguments& arguments) {
   parser.flag("--check", check,
               "asks the program of command:PATH everything the contract promises");
   if (!parser.parse(arguments)) return 0;
+  refuse_same_file(in, out);
   if (list) return list_rewards(), 0;
   if (rewards.empty())
     throw UserError("--reward", "not given", "name a reward; retort score --list shows them");
