@@ -110,6 +110,12 @@ TEST_F(BadInput, Rows) {
       rows + ":2");
   write_text(rows, "{\"text\": \"\xff\"}\n");
   expect_refused("tokenize --model configs/tiny_base --in '" + rows + "'", rows + ":1");
+  for (const char* meta : {"5", "{\"family\": 5}", "{\"level\": \"a\"}", "{\"level\": -1}",
+                           "{\"completion_tokens\": 99999999999}", "{\"stop\": \"eod\"}"}) {
+    write_text(rows,
+               std::string("{\"completion\": \"1\", \"answer\": \"1\", \"meta\": ") + meta + "}\n");
+    expect_refused("score --reward exact_match --in '" + rows + "'", rows + ":1", "meta");
+  }
   write_text(rows, "{\"tokens\": [1, 2, 500]}\n");
   expect_refused("logits --model configs/tiny_base --tokens '" + rows + "' --out '" +
                      folder_.path("out") + "'",
