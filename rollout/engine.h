@@ -51,7 +51,10 @@ class Engine {
   // The number stamped on tokens sampled from now on. The engine must be idle.
   void set_version(uint32_t number);
 
-  // UserError when the prompt and max_new_tokens exceed the model's positions or the cache.
+  // UserError when a prompt of so many tokens and max_new_tokens exceed the model's positions or
+  // the cache.
+  void check_fits(int64_t prompt_tokens) const;
+  // UserError as above.
   void submit(const GroupRequest& request);
   bool idle() const { return scheduler_.idle(); }
   // One forward; the samples it finished.

@@ -21,6 +21,10 @@ void Worker::set_version(uint32_t number) {
   version_ = number;
 }
 
+void Worker::check_fits(const Task& task) const {
+  engine_.check_fits(static_cast<int64_t>(codec_.encode(task).size()));
+}
+
 void Worker::take_assignments() {
   while (true) {
     const AssignmentReceived received = tasks_->receive(Deadline::after(0));

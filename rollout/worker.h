@@ -16,6 +16,8 @@ class Worker {
   Worker(const Policy& policy, const PromptCodec& codec, EngineSettings settings,
          std::unique_ptr<TaskReceiver> tasks, std::unique_ptr<SampleSender> samples);
 
+  // UserError when the task's prompt and max_new_tokens exceed the model's positions or the cache.
+  void check_fits(const Task& task) const;
   // Takes every assignment that waits. One of another Version than set_version's is refused
   // (RT_CHECK).
   void take_assignments();

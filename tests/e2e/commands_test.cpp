@@ -120,6 +120,9 @@ TEST(Commands, LogitsDoNotDependOnTheLayout) {
     return file_text(out);
   };
   const std::string packed = logits("packed");
+  EXPECT_TRUE(
+      run_retort("logits" + kModel + "--tokens '" + folder.path("tokens") + "' --out -").out ==
+      packed);
   EXPECT_GT(packed.size(), 91u * 128 * 4);
   for (const char* layout : {"paged", "stepwise", "chunked:1", "chunked:7", "chunked:16"})
     EXPECT_TRUE(logits(layout) == packed) << layout;

@@ -6,6 +6,7 @@
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/model.h"
+#include "tools/retort/sampling_options.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -21,6 +22,14 @@ struct Options {
   double temperature = 0.7, top_p = 1.0;
   int64_t max_new_tokens = 0, seed = 0, threads = 0;
 };
+
+SamplingOptions sampling_options(const Options& options) {
+  return {.temperature = options.temperature,
+          .top_p = options.top_p,
+          .seed = options.seed,
+          .max_new_tokens = options.max_new_tokens,
+          .threads = options.threads};
+}
 
 class Chat {
  public:
@@ -45,8 +54,7 @@ class Chat {
       text += piece;
     };
     EngineSettings settings = engine_settings(model_);
-    settings.sampling = {options_.temperature, 0, options_.top_p,
-                         static_cast<uint32_t>(options_.seed), Purpose::kSampling};
+    settings.sampling = sampling_settings(sampling_options(options_), Purpose::kSampling);
     const auto length = static_cast<int64_t>(prompt.size());
     settings.max_new_tokens = options_.max_new_tokens > 0
                                   ? options_.max_new_tokens
@@ -94,14 +102,7 @@ int run_chat(const CommandArguments& arguments) {
   parser.option("--device", options.device, "auto, cpu or cuda");
   parser.option("--threads", options.threads, "CPU threads; 0 takes all cores");
   if (!parser.parse(arguments)) return 0;
-  if (options.temperature < 0)
-    throw UserError("--temperature", fmt::format("got {}", options.temperature),
-                    "set it to 0 (greedy) or more");
-  if (!(options.top_p > 0 && options.top_p <= 1))
-    throw UserError("--top-p", fmt::format("got {}", options.top_p), "set it above 0, at most 1");
-  if (options.max_new_tokens < 0)
-    throw UserError("--max-new-tokens", fmt::format("got {}", options.max_new_tokens),
-                    "set it to 0 (default) or more");
+  check(sampling_options(options));
   set_cpu_threads(options.threads);
   const LoadedModel model = load_model(options.model, "--model", options.device);
   model.codec->chat_template();  // a model without one is refused before the first line is read

@@ -1,9 +1,11 @@
 // retort eval: accuracy of a model on tasks, with confidence intervals, by family and level.
 #include "base/error.h"
+#include "base/log.h"
 #include "tasks/evaluation_set.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/evaluation.h"
+#include "tools/retort/sampling_options.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -87,17 +89,9 @@ int run_eval(const CommandArguments& arguments) {
   parser.option("--threads", threads, "CPU threads; 0 takes all cores");
   parser.flag("--json", json, "one JSON object on standard output");
   if (!parser.parse(arguments)) return 0;
-  if (settings.samples < 1)
-    throw UserError("--samples", fmt::format("got {}", settings.samples), "set it to 1 or more");
-  if (settings.temperature < 0)
-    throw UserError("--temperature", fmt::format("got {}", settings.temperature),
-                    "set it to 0 (greedy) or more");
-  if (settings.max_new_tokens < 0)
-    throw UserError("--max-new-tokens", fmt::format("got {}", settings.max_new_tokens),
-                    "set it to 0 (default) or more");
-  if (settings.max_sequences < 1)
-    throw UserError("--max-sequences", fmt::format("got {}", settings.max_sequences),
-                    "set it to 1 or more");
+  check(SamplingOptions{settings.temperature, settings.top_k, settings.top_p, seed,
+                        settings.samples, settings.max_new_tokens, settings.max_sequences, threads,
+                        settings.stop});
   settings.pass_at = parse_pass_at(pass_at, settings.samples);
   settings.seed = static_cast<uint32_t>(seed);
   const RewardSet rewards({{reward, 1.0}}, "--reward");
@@ -106,6 +100,12 @@ int run_eval(const CommandArguments& arguments) {
   set_cpu_threads(threads);
   const LoadedModel model = load_model(model_path, "--model", device);
   const EvaluationResult result = evaluate(model, tasks, rewards, settings);
+  if (result.left_out == static_cast<int64_t>(tasks.size()))
+    throw UserError("--reward", "'" + reward + "' scores none of the tasks: " + result.left_out_why,
+                    "name a reward that fits them, or mend their answers");
+  if (result.left_out > 0)
+    fmt::print(stderr, "{} of {} tasks are left out, their answers cannot be judged: {}\n",
+               result.left_out, tasks.size(), one_line(result.left_out_why));
   const double rate = static_cast<double>(result.tokens) / std::max(result.seconds, 1e-9);
 
   if (json) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace retort {
 namespace {
@@ -23,6 +24,14 @@ double unbiased_pass_at(int64_t n, int64_t c, int64_t k) {
 }
 
 }  // namespace
+
+std::string fault_text(const Verdict& verdict) {
+  for (const VerdictPart& part : verdict.parts)
+    if (!is_policys_doing(part.outcome))
+      return part.name + ": " + std::string(outcome_name(part.outcome)) +
+             (part.detail.empty() ? "" : ": " + part.detail);
+  return std::string(outcome_name(verdict.outcome));
+}
 
 double EvaluationCell::pass_at(int64_t k, int64_t samples) const {
   double sum = 0;
@@ -84,18 +93,23 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
 
   for (size_t t = 0; t < tasks.size(); ++t) {
     int64_t right = 0;
+    std::optional<std::string> fault;
     for (int64_t slot = 0; slot < settings.samples; ++slot) {
       const Sample& sample =
           samples[t * static_cast<size_t>(settings.samples) + static_cast<size_t>(slot)];
       const Verdict verdict = rewards.score(sample.id, tasks[t], model.codec->completion(sample));
-      const double score = is_policys_doing(verdict.outcome) ? verdict.score : 0.0;
-      right += score > 0.5 ? 1 : 0;
+      if (!is_policys_doing(verdict.outcome) && !fault) fault = fault_text(verdict);
+      right += verdict.score > 0.5 ? 1 : 0;
       result.tokens += sample.completion_length();
       if (slot == 0 && result.shown.size() < 16) {
         const std::string prompt =
             tasks[t].messages.empty() ? tasks[t].prompt : tasks[t].messages.back().content;
-        result.shown.push_back({prompt, model.codec->readable(sample), score});
+        result.shown.push_back({prompt, model.codec->readable(sample), verdict.score});
       }
+    }
+    if (fault) {
+      if (result.left_out++ == 0) result.left_out_why = *fault;
+      continue;
     }
     result.all.right.push_back(right);
     result.families[tasks[t].family].right.push_back(right);

@@ -42,6 +42,9 @@ struct EvaluationResult {
   EvaluationCell all;
   std::map<std::string, EvaluationCell> families;  // "" for rows without a family
   std::map<std::string, std::map<int32_t, EvaluationCell>> levels;
+  // Tasks with a verdict that is not the policy's doing: counted here, in no statistic.
+  int64_t left_out = 0;
+  std::string left_out_why;  // of the first
   int64_t tokens = 0;
   double mean_length = 0;
   double seconds = 0;
@@ -51,6 +54,9 @@ struct EvaluationResult {
   };
   std::vector<Shown> shown;  // first sample of the first tasks, for a reader
 };
+
+// "REWARD: OUTCOME: detail" of the first part of a verdict that is not the policy's doing.
+std::string fault_text(const Verdict& verdict);
 
 // Samples are functions of (seed, task index, slot): the same questions and the same dice each
 // time.

@@ -13,6 +13,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <optional>
+#include <utility>
+
 namespace retort {
 namespace {
 
@@ -31,6 +34,39 @@ std::string completion_text(const Json& json, const std::string& place) {
                   "write {\"completion\": \"…\", \"answer\": …}");
 }
 
+StopReason stop_reason(const std::string& name, const std::string& place) {
+  if (name == "eos") return StopReason::kEos;
+  if (name == "length") return StopReason::kLength;
+  if (name == "stop_string") return StopReason::kStopString;
+  throw UserError(place, "\"meta\" has the stop '" + name + "'",
+                  "write eos, length or stop_string, or leave it out");
+}
+
+// What is there of {family, level, completion_tokens, stop}; further keys are the user's.
+void read_meta(const Json& meta, const std::string& place, Row& row) {
+  if (!meta.is_object())
+    throw UserError(place, "\"meta\" is no object", "write \"meta\": {…} or leave it out");
+  const auto refuse = [&](const char* key, const char* kind) {
+    throw UserError(place, std::string("\"meta\" has a \"") + key + "\" that is no " + kind,
+                    std::string("write a ") + kind + " or leave it out");
+  };
+  const auto text = [&](const char* key) -> std::optional<std::string> {
+    if (!meta.contains(key)) return std::nullopt;
+    if (!meta[key].is_string()) refuse(key, "text");
+    return meta[key].get<std::string>();
+  };
+  const auto count = [&](const char* key) -> std::optional<int32_t> {
+    if (!meta.contains(key)) return std::nullopt;
+    if (!meta[key].is_number_unsigned() || !std::in_range<int32_t>(meta[key].get<uint64_t>()))
+      refuse(key, "whole number of 31 bits");
+    return meta[key].get<int32_t>();
+  };
+  row.task.family = text("family").value_or("");
+  row.task.level = count("level").value_or(0);
+  if (const auto tokens = count("completion_tokens")) row.completion.tokens = *tokens;
+  if (const auto stop = text("stop")) row.completion.stop = stop_reason(*stop, place);
+}
+
 Row read_row(const Json& json, const std::string& place, size_t index) {
   Row row;
   row.id = json.contains("id") ? json["id"] : Json(index);
@@ -42,18 +78,7 @@ Row read_row(const Json& json, const std::string& place, size_t index) {
   else if (json.contains("prompt") && json["prompt"].is_string())
     row.task.prompt = json["prompt"].get<std::string>();
   row.task.answer = json.contains("answer") ? json["answer"].dump() : "null";
-  const Json meta = json.value("meta", Json::object());
-  if (!meta.is_object())
-    throw UserError(place, "\"meta\" is no object", "write \"meta\": {…} or leave it out");
-  const auto text = [&](const char* key) {
-    return meta.contains(key) && meta[key].is_string() ? meta[key].get<std::string>() : "";
-  };
-  row.task.family = text("family");
-  if (meta.contains("level") && meta["level"].is_number_integer())
-    row.task.level = meta["level"].get<int32_t>();
-  if (meta.contains("completion_tokens") && meta["completion_tokens"].is_number_integer())
-    row.completion.tokens = meta["completion_tokens"].get<int64_t>();
-  if (text("stop") == "length") row.completion.stop = StopReason::kLength;
+  if (json.contains("meta")) read_meta(json["meta"], place, row);
   return row;
 }
 
@@ -120,6 +145,7 @@ int run_score(const CommandArguments& arguments) {
   parser.flag("--check", check,
               "asks the program of command:PATH everything the contract promises");
   if (!parser.parse(arguments)) return 0;
+  refuse_same_file(in, out);
   if (list) return list_rewards(), 0;
   if (rewards.empty())
     throw UserError("--reward", "not given", "name a reward; retort score --list shows them");

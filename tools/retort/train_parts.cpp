@@ -80,6 +80,28 @@ std::vector<Task> draw_tasks(TrainParts& parts, size_t count) {
   });
 }
 
+// UserError when no task can be scored, whatever the policy answers: nothing would be learned.
+void check_scored(const TrainParts& parts, const std::vector<Task>& tasks) {
+  std::string fault;
+  for (const Task& task : tasks) {
+    const Verdict verdict = parts.rewards->score({}, task, Completion{});
+    if (verdict.outcome != Outcome::kVerifierError) return;
+    if (fault.empty()) fault = fault_text(verdict);
+  }
+  throw UserError("[rewards]", fault + ", for every task of the first step",
+                  "name a reward that fits the tasks, or mend their answers");
+}
+
+// That the first step's tasks can be sampled and scored, before anything is written.
+void check_first_tasks(TrainParts& parts) {
+  const uint64_t cursor = parts.curriculum->cursor();
+  const std::vector<Task> tasks =
+      draw_tasks(parts, static_cast<size_t>(parts.config.train.prompts_per_step));
+  for (const Task& task : tasks) parts.worker->check_fits(task);
+  check_scored(parts, tasks);
+  parts.curriculum->seek(cursor);
+}
+
 // G samples of each task, ordered by task and slot; the first task has index `first` in the step.
 std::vector<ScoredGroup> sample(TrainParts& parts, int64_t step, size_t first,
                                 const std::vector<Task>& tasks) {
@@ -162,6 +184,7 @@ TrainParts build_train_parts(const RunConfig& config) {
   parts.samples = channel.sample_receiver();
   parts.worker = std::make_unique<Worker>(policy, *parts.model.codec, rollout_settings(parts),
                                           channel.task_receiver(), channel.sample_sender());
+  check_first_tasks(parts);
   return parts;
 }
 
