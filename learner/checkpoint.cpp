@@ -195,6 +195,8 @@ TrainerState read_trainer_state(const std::string& checkpoint) {
   state.task_rows = file.whole<uint64_t>("task_rows");
   state.time_s = file.number("time_s");
   if (file.has("best_step")) state.best_step = file.whole("best_step");
+  if (state.best_step && *state.best_step > state.step)
+    throw UserError(path, "'best_step' is after 'step'", kRemoveIt);
   if (file.has("best_value")) state.best_value = file.number("best_value");
   state.interim = fs::exists(fs::path(checkpoint) / "trainer" / "interim");
   if (fs::path(checkpoint).filename() != step_name(state.step))
@@ -232,17 +234,16 @@ void prune_checkpoints(const std::string& run_dir, int64_t keep_last) {
     fs::remove(dir / "complete");  // first: a half-removed directory is no checkpoint
     fs::remove_all(dir);
   };
-  std::vector<int64_t> steps = checkpoint_steps(run_dir);
-  for (size_t i = 0; i + 1 < steps.size();) {
-    if (!fs::exists(fs::path(checkpoint_dir(run_dir, steps[i])) / "trainer" / "interim")) {
-      ++i;
-      continue;
-    }
-    remove(steps[i]);
-    steps.erase(steps.begin() + static_cast<std::ptrdiff_t>(i));
+  std::vector<int64_t> due;  // interim ones do not count
+  const std::vector<int64_t> steps = checkpoint_steps(run_dir);
+  for (const int64_t step : steps) {
+    if (!fs::exists(fs::path(checkpoint_dir(run_dir, step)) / "trainer" / "interim"))
+      due.push_back(step);
+    else if (step != steps.back())
+      remove(step);
   }
-  for (int64_t i = 0; i + keep_last < static_cast<int64_t>(steps.size()); ++i)
-    if (best != step_name(steps[i])) remove(steps[i]);
+  for (int64_t i = 0; i + keep_last < static_cast<int64_t>(due.size()); ++i)
+    if (best != step_name(due[i])) remove(due[i]);
   if (!fs::is_directory(checkpoints_of(run_dir))) return;
   // What a kill left: of a checkpoint that was being written, or that was being removed.
   for (const std::string& name : list_folder(checkpoints_of(run_dir).string())) {

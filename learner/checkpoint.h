@@ -54,8 +54,8 @@ TrainerState load_trainer_state(const std::string& checkpoint, Optimizer& optimi
 
 // checkpoints/best -> step_N. Nothing when it is that already.
 void link_best(const std::string& run_dir, int64_t step);
-// Removes all but the newest `keep_last` and the one checkpoints/best points to; interim ones that
-// are not the newest; partial ones.
+// Keeps the newest `keep_last` that were due, the one checkpoints/best points to, and an interim
+// one where it is the newest of all. Removes the others and partial ones.
 void prune_checkpoints(const std::string& run_dir, int64_t keep_last);
 
 }  // namespace retort

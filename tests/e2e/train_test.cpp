@@ -179,13 +179,29 @@ TEST(Train, ResumeOfADamagedRunNamesThePlace) {
   expect_refused(trainer + "state.safetensors", "damaged");
   damage(trainer + "state.safetensors", [](std::string& bytes) { bytes.pop_back(); });
   expect_refused(trainer + "state.safetensors", "damaged");
-  damage(trainer + "state.json",
-         [](std::string& bytes) { bytes.replace(bytes.find("\"step\": 8"), 9, "\"step\": 7"); });
+  const auto damage_key = [&](const std::string& key, const nlohmann::json& value) {
+    damage(trainer + "state.json", [&](std::string& bytes) {
+      nlohmann::json json = nlohmann::json::parse(bytes);
+      ASSERT_TRUE(json.contains(key)) << key;
+      json[key] = value;
+      bytes = json.dump();
+    });
+  };
+  damage_key("step", 7);
   expect_refused(trainer + "state.json", "is of step 7");
-  damage(trainer + "state.json", [](std::string& bytes) {
-    bytes.replace(bytes.find("\"updates\": "), 11, "\"updates\": -");
-  });
-  expect_refused(trainer + "state.json", "updates");
+  for (const char* key : {"step", "updates", "task_cursor", "task_rows", "best_step"})
+    for (const nlohmann::json& value : std::vector<nlohmann::json>{-1, "8", 1e300}) {
+      damage_key(key, value);
+      expect_refused(trainer + "state.json", std::string("no whole number '") + key + "'");
+    }
+  for (const char* key : {"time_s", "best_value"}) {
+    damage_key(key, "1");
+    expect_refused(trainer + "state.json", std::string("no number '") + key + "'");
+  }
+  damage_key("best_step", 9);
+  expect_refused(trainer + "state.json", "'best_step' is after 'step'");
+  damage(trainer + "state.json", [](std::string& bytes) { bytes.resize(bytes.size() / 2); });
+  expect_refused(trainer + "state.json", "is no JSON object");
 }
 
 // kill -9 at 30 moments spread over a run, each resumed until it ends: the bytes of the undisturbed
@@ -230,7 +246,7 @@ TEST(Train, CtrlCSavesAndNamesTheCommandThatGoesOn) {
     const std::string run = folder.path("run" + std::to_string(round));
     const ProgramResult result =
         run_retort(kTiny + " --run '" + run + "' --set train.save_every=0",
-                   "tests/e2e/interrupt_when.sh '" + run + "/metrics.jsonl'");
+                   "tests/e2e/interrupt_when.sh 2 '" + run + "/metrics.jsonl'");
     if (result.code != 130) continue;
     interrupted = true;
     EXPECT_NE(result.err.find("retort train tests/configs/tiny.toml --run " + run + " --resume"),
@@ -242,6 +258,34 @@ TEST(Train, CtrlCSavesAndNamesTheCommandThatGoesOn) {
     EXPECT_EQ(checkpoints_of(folder.path("whole")), checkpoints_of(run));
   }
   EXPECT_TRUE(interrupted) << "no signal fell into a step";
+}
+
+// An interim checkpoint neither replaces one that was due nor becomes the best.
+TEST(Train, AnInterimCheckpointTakesNoPlaceOfOneThatWasDue) {
+  const TemporaryFolder folder;
+  const std::string every = " --set train.save_every=3 --set train.keep_last=1";
+  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("whole") + "'" + every).code, 0);
+  int interim = 0;
+  for (int round = 0; round < 12 && interim == 0; ++round) {
+    const std::string run = folder.path("run" + std::to_string(round));
+    const ProgramResult result =
+        run_retort(kTiny + " --run '" + run + "'" + every,
+                   "tests/e2e/interrupt_when.sh 5 '" + run + "/metrics.jsonl'");
+    if (result.code != 130) continue;
+    std::vector<std::string> due;
+    for (const std::string& name : checkpoints_of(run)) {
+      if (fs::exists(run + "/checkpoints/" + name + "/trainer/interim"))
+        ++interim;
+      else if (name.rfind("step_", 0) == 0)
+        due.push_back(name);
+    }
+    EXPECT_FALSE(due.empty());
+    EXPECT_FALSE(fs::exists(run + "/checkpoints/best/trainer/interim"));
+    ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'" + every).code, 0);
+    expect_same_run(folder.path("whole"), run);
+    EXPECT_EQ(checkpoints_of(folder.path("whole")), checkpoints_of(run));
+  }
+  EXPECT_GT(interim, 0) << "no signal fell between two checkpoints";
 }
 
 TEST(Train, AnExistingRunNeedsResumeAndTheSameConfiguration) {
