@@ -191,11 +191,14 @@ std::vector<Sample> Engine::step() {
   return finished;
 }
 
-std::vector<Sample> Engine::run(const std::vector<GroupRequest>& requests) {
+std::vector<Sample> Engine::run(const std::vector<GroupRequest>& requests,
+                                const std::function<void(int64_t finished)>& progress) {
   for (const GroupRequest& request : requests) submit(request);
   std::vector<Sample> samples;
-  while (!idle())
+  while (!idle()) {
     for (Sample& sample : step()) samples.push_back(std::move(sample));
+    if (progress) progress(static_cast<int64_t>(samples.size()));
+  }
   std::sort(samples.begin(), samples.end(),
             [](const Sample& a, const Sample& b) { return a.id < b.id; });
   return samples;

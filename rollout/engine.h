@@ -59,8 +59,9 @@ class Engine {
   bool idle() const { return scheduler_.idle(); }
   // One forward; the samples it finished.
   std::vector<Sample> step();
-  // Until idle; ordered by id.
-  std::vector<Sample> run(const std::vector<GroupRequest>& requests);
+  // Until idle; ordered by id. `progress` hears the number of finished samples after each step.
+  std::vector<Sample> run(const std::vector<GroupRequest>& requests,
+                          const std::function<void(int64_t finished)>& progress = {});
 
   const EngineCounters& counters() const { return counters_; }
   const EngineSettings& settings() const { return settings_; }

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -55,6 +56,65 @@ TEST(Commands, Cases) {
   });
   for (const std::string& name : commands_of(run_retort("").out))
     EXPECT_TRUE(names.contains(name)) << name << " has no case";
+}
+
+// Every command's help has one example, and it works when it is pasted: all of them in one folder
+// with the checkout's configs/, one after another. Only the training is shortened.
+TEST(Commands, TheExampleOfEachHelpWorks) {
+  const TemporaryFolder folder;
+  namespace fs = std::filesystem;
+  for (const char* name : {"configs", "docs"})
+    fs::create_directory_symlink(fs::absolute(name), folder.path(name));
+  std::vector<std::string> commands = commands_of(run_retort("").out);
+  for (const std::string& name : commands_of(run_retort("tasks --help").out))
+    commands.push_back("tasks " + name);
+  for (const std::string& command : commands) {
+    const std::string help = run_retort(command + " --help").out;
+    const size_t begin = help.find("Example:\n  ");
+    ASSERT_NE(begin, std::string::npos) << command;
+    const std::string example = help.substr(begin + 11);
+    EXPECT_EQ(std::count(example.begin(), example.end(), '\n'), 1) << example;
+    EXPECT_NE(example.find("retort " + command), std::string::npos) << example;
+    write_text(folder.path("paste"),
+               "set -e -o pipefail\nretort() {\n"
+               "  case $1 in\n"
+               "    train) \"$PROGRAM\" \"$@\" --set train.steps=2 ;;\n"
+               "    sft) \"$PROGRAM\" \"$@\" --set sft.steps=2 ;;\n"
+               "    *) \"$PROGRAM\" \"$@\" ;;\n"
+               "  esac\n}\n" +
+                   example);
+    const ProgramResult result =
+        run_retort("> /dev/null; cd '" + folder.path() + "'; bash paste < /dev/null",
+                   "PROGRAM=\"$(realpath \"$RETORT_PROGRAM\")\"; export PROGRAM; ");
+    EXPECT_EQ(result.code, 0) << example << result.err;
+    EXPECT_FALSE(result.out.empty() && result.err.empty() &&
+                 example.find("--out") == std::string::npos)
+        << example << "says nothing";
+  }
+}
+
+// In a pipe a line of progress, none with --quiet; the data are the same.
+TEST(Commands, LongWorkSaysHowFarItIs) {
+  const TemporaryFolder folder;
+  write_text(folder.path("slow"),
+             "#!/usr/bin/env bash\nwhile read -r line; do\n  sleep 0.4\n  printf "
+             "'{\"id\":%s,\"score\":1}\\n' \"$(sed -E "
+             "'s/.*\"id\":(\"[^\"]*\"|[0-9]+).*/\\1/' <<< \"$line\")\"\ndone\n");
+  std::filesystem::permissions(folder.path("slow"), std::filesystem::perms::owner_all);
+  std::string rows;
+  for (int i = 0; i < 4; ++i) rows += "{\"completion\":\"a\",\"answer\":\"a\"}\n";
+  write_text(folder.path("in"), rows);
+  const std::string command =
+      "score --reward 'command:" + folder.path("slow") + "' --in '" + folder.path("in") + "'";
+  const ProgramResult told = run_retort(command), quiet = run_retort(command + " --quiet");
+  ASSERT_EQ(told.code, 0) << told.err;
+  EXPECT_EQ(rows_of(told.out).size(), 4u);
+  EXPECT_EQ(rows_of(told.out)[3]["score"], 1.0) << told.out;
+  EXPECT_NE(told.err.find("4 rows, "), std::string::npos) << told.err;
+  EXPECT_EQ(told.err.find('\x1b'), std::string::npos) << told.err;
+  EXPECT_EQ(quiet.code, 0);
+  EXPECT_EQ(rows_of(quiet.out).size(), 4u);
+  EXPECT_EQ(quiet.err, "");
 }
 
 TEST(Commands, HelpVersionAndUsage) {

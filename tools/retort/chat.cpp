@@ -18,7 +18,7 @@ namespace retort {
 namespace {
 
 struct Options {
-  std::string model, system, device = "auto";
+  std::string model, system, chat_template, device = "auto";
   double temperature = 0.7, top_p = 1.0;
   int64_t max_new_tokens = 0, seed = 0, threads = 0;
 };
@@ -90,9 +90,12 @@ int run_chat(const CommandArguments& arguments) {
                    "Lines of standard input are the user's messages; answers stream to standard "
                    "output. /reset begins anew, /exit or the end of input ends, Ctrl-C stops an "
                    "answer.",
-                   "echo \"What is 7 + 5?\" | retort chat --model models/smollm2-135m-instruct");
+                   "echo \"8+19=\" | retort chat --model configs/tiny_base --chat-template "
+                   "configs/plain_chat.jinja");
   parser.option("--model", options.model, "Hugging Face directory, checkpoint or run", true);
   parser.option("--system", options.system, "system message");
+  parser.option("--chat-template", options.chat_template,
+                "file with the template to use; default the model's own");
   parser.option("--temperature", options.temperature, "0 is greedy, ties to the lower id");
   parser.option("--top-p", options.top_p,
                 "keep the smallest set with this probability; 1 keeps all");
@@ -105,6 +108,7 @@ int run_chat(const CommandArguments& arguments) {
   check(sampling_options(options));
   set_cpu_threads(options.threads);
   const LoadedModel model = load_model(options.model, "--model", options.device);
+  if (!options.chat_template.empty()) model.codec->use_chat_template(options.chat_template);
   model.codec->chat_template();  // a model without one is refused before the first line is read
   Chat chat(options, model);
   watch_interrupts();

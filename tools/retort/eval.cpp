@@ -5,6 +5,7 @@
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/evaluation.h"
+#include "tools/retort/progress.h"
 #include "tools/retort/sampling_options.h"
 
 #include <fmt/format.h>
@@ -60,7 +61,7 @@ int run_eval(const CommandArguments& arguments) {
   settings.length_setting = "--max-new-tokens";
   TaskOptions task_options;
   int64_t seed = 0, threads = 0;
-  bool json = false;
+  bool json = false, quiet = false;
   Arguments parser("eval", "Accuracy with 95 % confidence intervals, by family and level.",
                    "retort eval --model configs/tiny_base --tasks "
                    "chain_sum:1-6:120:1,countdown:1-6:120:1 --samples 8 --pass-at 1,8");
@@ -87,6 +88,7 @@ int run_eval(const CommandArguments& arguments) {
   parser.option("--max-sequences", settings.max_sequences, "most sequences in one forward");
   parser.option("--device", device, "auto, cpu or cuda");
   parser.option("--threads", threads, "CPU threads; 0 takes all cores");
+  parser.flag("--quiet", quiet, "no progress");
   parser.flag("--json", json, "one JSON object on standard output");
   if (!parser.parse(arguments)) return 0;
   check(SamplingOptions{settings.temperature, settings.top_k, settings.top_p, seed,
@@ -99,7 +101,12 @@ int run_eval(const CommandArguments& arguments) {
       evaluation_tasks(parse_evaluation_spec(spec, "--tasks"), task_options);
   set_cpu_threads(threads);
   const LoadedModel model = load_model(model_path, "--model", device);
-  const EvaluationResult result = evaluate(model, tasks, rewards, settings);
+  EvaluationResult result;
+  {
+    Progress progress("samples", static_cast<int64_t>(tasks.size()) * settings.samples, quiet);
+    settings.progress = [&](int64_t finished) { progress.update(finished); };
+    result = evaluate(model, tasks, rewards, settings);
+  }
   if (result.left_out == static_cast<int64_t>(tasks.size()))
     throw UserError("--reward", "'" + reward + "' scores none of the tasks: " + result.left_out_why,
                     "name a reward that fits them, or mend their answers");
@@ -133,8 +140,9 @@ int run_eval(const CommandArguments& arguments) {
       print_row("  level " + std::to_string(level), level_cell, result);
   }
   print_row("all", result.all, result);
-  fmt::print(stderr, "{} tokens, {:.0f} tokens/s, mean length {:.1f}\n", result.tokens, rate,
-             result.mean_length);
+  if (!quiet)
+    fmt::print(stderr, "{} tokens, {:.0f} tokens/s, mean length {:.1f}\n", result.tokens, rate,
+               result.mean_length);
   return 0;
 }
 

@@ -87,7 +87,7 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
     if (k <= settings.samples) result.pass_at.push_back(k);
   const double started = seconds_now();
   Engine engine(*model.policy, engine_options);
-  const std::vector<Sample> samples = engine.run(requests);
+  const std::vector<Sample> samples = engine.run(requests, settings.progress);
   result.seconds = seconds_now() - started;
   RT_CHECK_EQ(samples.size(), tasks.size() * static_cast<size_t>(settings.samples));
 

@@ -5,6 +5,7 @@
 #include "tools/retort/model.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -24,6 +25,7 @@ struct EvaluationSettings {
   int64_t max_sequences = 256;
   int64_t max_batch_tokens = 8192;
   int64_t cache_bytes = 0;
+  std::function<void(int64_t finished)> progress;  // hears the number of finished samples, or empty
 };
 
 // Right answers c of n samples for each task of one family or level; a score above 1/2 is right.

@@ -6,6 +6,7 @@
 #include "tools/retort/commands.h"
 #include "tools/retort/messages.h"
 #include "tools/retort/model.h"
+#include "tools/retort/progress.h"
 #include "tools/retort/rows.h"
 #include "tools/retort/sampling_options.h"
 
@@ -23,7 +24,7 @@ struct Options {
   int64_t samples = 1, top_k = 0, max_new_tokens = 0, seed = 0, max_sequences = 64, threads = 0;
   double temperature = 1.0, top_p = 1.0;
   std::vector<std::string> stop;
-  bool hex = false, json = false;
+  bool quiet = false, hex = false, json = false;
 };
 
 // One line of the input.
@@ -123,6 +124,7 @@ int run_generate(const CommandArguments& arguments) {
   parser.option("--max-sequences", options.max_sequences, "most sequences in one forward");
   parser.option("--device", options.device, "auto, cpu or cuda");
   parser.option("--threads", options.threads, "CPU threads; 0 takes all cores");
+  parser.flag("--quiet", options.quiet, "no progress");
   parser.flag("--hex", options.hex, "log-probabilities as the 8 hex digits of their bits");
   parser.flag("--json", options.json,
               "JSON Lines on standard output (the default for --out FILE and --in)");
@@ -153,7 +155,12 @@ int run_generate(const CommandArguments& arguments) {
   std::optional<RowWriter> out;  // before the work: a place that cannot be written is told at once
   if (!for_a_person) out.emplace(options.out);
   Engine engine(*model.policy, settings);
-  const std::vector<Sample> samples = engine.run(requests);
+  std::vector<Sample> samples;
+  {
+    Progress progress("samples", static_cast<int64_t>(prompts.size()) * options.samples,
+                      options.quiet);
+    samples = engine.run(requests, [&](int64_t finished) { progress.update(finished); });
+  }
 
   if (for_a_person) {
     for (const Sample& sample : samples) fmt::print("{}\n", model.codec->readable(sample));

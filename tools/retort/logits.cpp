@@ -172,7 +172,8 @@ int run_logits(const CommandArguments& arguments) {
       "logits",
       "fp32 logits of given tokens as one safetensors file with tensors \"0\", \"1\", … in input "
       "order.",
-      "retort logits --model configs/tiny_base --tokens tokens.jsonl --out logits.safetensors");
+      "echo '{\"tokens\":[1,2,3]}' | retort logits --model configs/tiny_base --tokens - --out "
+      "logits.safetensors");
   parser.option("--model", model_path, "Hugging Face directory, checkpoint or run", true);
   parser.option("--tokens", tokens_path,
                 "JSON Lines of {\"tokens\": [int, …]}; - is standard input");

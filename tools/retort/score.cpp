@@ -8,6 +8,7 @@
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/messages.h"
+#include "tools/retort/progress.h"
 #include "tools/retort/rows.h"
 
 #include <fmt/format.h>
@@ -99,8 +100,16 @@ std::string verdict_line(const Json& id, const Verdict& verdict) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-void list_rewards() {
+void list_rewards(bool json) {
   for (const RewardRow& row : reward_rows()) {
+    if (json) {
+      Json options = Json::array();
+      for (const RewardOptionRow& option : row.options)
+        options.push_back(
+            {{"name", option.name}, {"values", option.values}, {"help", option.help}});
+      fmt::print("{}\n", Json{{"name", row.name}, {"help", row.help}, {"options", options}}.dump());
+      continue;
+    }
     fmt::print("{:20} {}\n", row.name, row.help);
     for (const RewardOptionRow& option : row.options)
       fmt::print("    {:18} {}{}{}\n", option.name, option.values,
@@ -109,7 +118,7 @@ void list_rewards() {
 }
 
 // Exit code 1 when the program fails a check.
-int check_programs(const std::vector<std::string>& rewards) {
+int check_programs(const std::vector<std::string>& rewards, bool json) {
   int code = 0;
   for (const std::string& reward : rewards) {
     const std::string kCommand = "command:";
@@ -117,8 +126,14 @@ int check_programs(const std::vector<std::string>& rewards) {
       throw UserError("--check", "'" + reward + "' is no program", "give --reward command:PATH");
     const std::string path = reward.substr(kCommand.size(), reward.find(',') - kCommand.size());
     for (const CommandCheck& check : check_command(path, 10, "--reward")) {
-      fmt::print("{:6} {}{}{}\n", check.trouble.empty() ? "ok" : "FAILED", check.what,
-                 check.trouble.empty() ? "" : ": ", check.trouble);
+      if (json)
+        fmt::print(
+            "{}\n",
+            Json{{"check", check.what}, {"ok", check.trouble.empty()}, {"trouble", check.trouble}}
+                .dump(-1, ' ', false, Json::error_handler_t::replace));
+      else
+        fmt::print("{:6} {}{}{}\n", check.trouble.empty() ? "ok" : "FAILED", check.what,
+                   check.trouble.empty() ? "" : ": ", check.trouble);
       if (!check.trouble.empty()) code = 1;
     }
   }
@@ -130,7 +145,7 @@ int check_programs(const std::vector<std::string>& rewards) {
 int run_score(const CommandArguments& arguments) {
   std::vector<std::string> rewards;
   std::string in = "-", out = "-";
-  bool list = false, check = false;
+  bool list = false, check = false, json = false, quiet = false;
   Arguments parser("score", "Verdicts of rewards for completions.",
                    "echo '{\"completion\":\"<answer>7</answer>\",\"answer\":\"7\"}' | retort score "
                    "--reward exact_match:extract=answer_tag");
@@ -141,25 +156,28 @@ int run_score(const CommandArguments& arguments) {
                 "\"meta\" {family, level, completion_tokens, stop}; - is standard input");
   parser.option("--out", out,
                 "JSON Lines, one a row, in the order of the rows; - is standard output");
+  parser.flag("--quiet", quiet, "no progress");
   parser.flag("--list", list, "the rewards and their options");
   parser.flag("--check", check,
               "asks the program of command:PATH everything the contract promises");
+  parser.flag("--json", json, "with --list and --check: one JSON object a line, as verdicts are");
   if (!parser.parse(arguments)) return 0;
   refuse_same_file(in, out);
-  if (list) return list_rewards(), 0;
+  if (list) return list_rewards(json), 0;
   if (rewards.empty())
     throw UserError("--reward", "not given", "name a reward; retort score --list shows them");
-  if (check) return check_programs(rewards);
+  if (check) return check_programs(rewards, json);
   std::vector<RewardSetting> settings;
   for (const std::string& reward : rewards) settings.push_back({reward, 1.0});
   const RewardSet set(settings, "--reward");
   set.self_test();
   RowWriter writer(out);
+  Progress progress("rows", 0, quiet);
   uint32_t index = 0;
-  read_json_lines(in, [&](const Json& json, const std::string& place) {
-    const Row row = read_row(json, place, index);
+  read_json_lines(in, [&](const Json& object, const std::string& place) {
+    const Row row = read_row(object, place, index);
     writer.write(verdict_line(row.id, set.score({0, index, 0, 0}, row.task, row.completion)));
-    ++index;
+    progress.update(++index);
   });
   writer.close();
   return 0;
