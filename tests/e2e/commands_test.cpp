@@ -210,10 +210,44 @@ TEST(Commands, EvalGivesTheContractsJson) {
   EXPECT_EQ(json["all"]["n"], 16);
   EXPECT_GE(json["all"]["pass@8"], json["all"]["pass@1"]);
   EXPECT_LE(json["all"]["ci95"][0], json["all"]["pass@1"]);
+  const auto keys_of = [](const nlohmann::json& object) {
+    std::string keys;
+    for (const auto& [key, value] : object.items()) keys += key + " ";
+    return keys;
+  };
+  EXPECT_EQ(keys_of(json), "all families model samples tasks temperature tokens_per_s ");
+  EXPECT_EQ(keys_of(json["all"]), "ci95 n pass@1 pass@8 ");
+  EXPECT_EQ(keys_of(json["families"]), "chain_sum countdown ");
+  EXPECT_EQ(keys_of(json["families"]["countdown"]), "ci95 levels n pass@1 pass@8 ");
+  EXPECT_EQ(keys_of(json["families"]["countdown"]["levels"]["1"]), "ci95 n pass@1 pass@8 ");
   nlohmann::json again = nlohmann::json::parse(run_retort(command).out), first = json;
   again.erase("tokens_per_s");
   first.erase("tokens_per_s");
   EXPECT_EQ(again, first);
+}
+
+TEST(Commands, EvalCountsRowsWithoutAFamilyByTheirSource) {
+  const TemporaryFolder folder;
+  write_text(folder.path("mine.jsonl"),
+             "{\"data_source\":\"openai/gsm8k\",\"prompt\":\"1+1=\",\"answer\":\"2\"}\n"
+             "{\"data_source\":\"openai/gsm8k\",\"prompt\":\"1+2=\",\"answer\":\"3\"}\n"
+             "{\"data_source\":\"math\",\"prompt\":\"1+3=\",\"answer\":\"4\"}\n"
+             "{\"prompt\":\"1+4=\",\"answer\":\"5\"}\n");
+  ASSERT_EQ(run_retort("tasks import '" + folder.path("mine.jsonl") + "' --db '" +
+                       folder.path("tasks.db") + "'")
+                .code,
+            0);
+  for (const char* name : {"mine.jsonl", "tasks.db"}) {
+    const ProgramResult result =
+        run_retort("eval" + kModel + "--reward exact_match --max-new-tokens 8 --json --tasks '" +
+                   folder.path(name) + "'");
+    ASSERT_EQ(result.code, 0) << result.err;
+    const nlohmann::json families = nlohmann::json::parse(result.out)["families"];
+    EXPECT_EQ(families.size(), 3u) << result.out;
+    EXPECT_EQ(families["openai/gsm8k"]["n"], 2) << result.out;
+    EXPECT_EQ(families["math"]["n"], 1) << result.out;
+    EXPECT_EQ(families["mine"]["n"], 1) << result.out;
+  }
 }
 
 TEST(Commands, ConvertedWeightsAnswerAlike) {

@@ -135,7 +135,7 @@ int run_eval(const CommandArguments& arguments) {
   for (const int64_t k : result.pass_at) fmt::print("   {:>7}", "pass@" + std::to_string(k));
   fmt::print("   95 % interval of pass@1\n");
   for (const auto& [family, cell] : result.families) {
-    print_row(family.empty() ? "(file)" : family, cell, result);
+    print_row(one_line(family), cell, result);
     for (const auto& [level, level_cell] : result.levels.at(family))
       print_row("  level " + std::to_string(level), level_cell, result);
   }

@@ -44,18 +44,18 @@ std::pair<double, double> EvaluationCell::ci95(int64_t samples) const {
   const double n = static_cast<double>(right.size());
   if (right.empty()) return {0.0, 1.0};
   const double p = pass_at(1, samples);
-  if (samples == 1) {
-    const double centre = (p + z * z / (2 * n)) / (1 + z * z / n);
-    const double half = z / (1 + z * z / n) * exact::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-    return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
-  }
   double squares = 0;
   for (const int64_t c : right) {
     const double each = static_cast<double>(c) / static_cast<double>(samples) - p;
     squares += each * each;
   }
-  const double half = n > 1 ? z * exact::sqrt(squares / (n - 1) / n) : 1.0;
-  return {std::max(0.0, p - half), std::min(1.0, p + half)};
+  const double variance = n > 1 ? squares / (n - 1) / n : 0.0;  // of the mean over tasks
+  const double worth =
+      variance > 0 ? std::clamp(p * (1 - p) / variance, n, n * static_cast<double>(samples)) : n;
+  const double centre = (p + z * z / (2 * worth)) / (1 + z * z / worth);
+  const double half =
+      z / (1 + z * z / worth) * exact::sqrt(p * (1 - p) / worth + z * z / (4 * worth * worth));
+  return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
 EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tasks,
@@ -112,8 +112,9 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
       continue;
     }
     result.all.right.push_back(right);
-    result.families[tasks[t].family].right.push_back(right);
-    result.levels[tasks[t].family][tasks[t].level].right.push_back(right);
+    const std::string& family = tasks[t].family.empty() ? tasks[t].source : tasks[t].family;
+    result.families[family].right.push_back(right);
+    result.levels[family][tasks[t].level].right.push_back(right);
   }
   result.mean_length =
       static_cast<double>(result.tokens) / static_cast<double>(std::max<size_t>(samples.size(), 1));

@@ -33,8 +33,10 @@ struct EvaluationCell {
   std::vector<int64_t> right;
   // Mean over tasks of the unbiased estimator 1 - C(n - c, k) / C(n, k) (Chen et al. 2021).
   double pass_at(int64_t k, int64_t samples) const;
-  // 95 % interval of pass@1 over tasks: Wilson's score for one sample a task, else the normal
-  // interval of the mean over tasks, clamped to [0, 1].
+  // 95 % interval of pass@1 over tasks: Wilson's score interval (Wilson 1927) of as many
+  // independent samples as these are worth, p (1 - p) / variance of the mean over tasks: at least
+  // one a task, at most all. Samples of one task are alike, so many of them say less than many
+  // tasks.
   std::pair<double, double> ci95(int64_t samples) const;
 };
 
@@ -42,7 +44,7 @@ struct EvaluationResult {
   int64_t samples = 1;
   std::vector<int64_t> pass_at;
   EvaluationCell all;
-  std::map<std::string, EvaluationCell> families;  // "" for rows without a family
+  std::map<std::string, EvaluationCell> families;  // of rows without a family, their source
   std::map<std::string, std::map<int32_t, EvaluationCell>> levels;
   // Tasks with a verdict that is not the policy's doing: counted here, in no statistic.
   int64_t left_out = 0;
