@@ -5,6 +5,7 @@
 #include "base/number.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace retort::config {
@@ -77,8 +78,9 @@ void assign(double& out, const Value& value, const Check& check, const Place& pl
     number = static_cast<double>(*integer);
   else
     fail_type(value, "a number", check, place);
-  if (!check.allows(number))
-    throw UserError(place.text(), "got " + compact(number), "set it to " + check.range());
+  if (!std::isfinite(number) || !check.allows(number))
+    throw UserError(place.text(), "got " + compact(number),
+                    "set it to " + (check.range().empty() ? "a finite number" : check.range()));
   out = number;
 }
 

@@ -12,7 +12,9 @@ std::string Check::range() const {
   if (not_empty_) return "a text that is not empty";
   const bool has_low = low_ != -kInfinity;
   const bool has_high = high_ != kInfinity;
-  if (has_low && has_high) return "a value from " + compact(low_) + " to " + compact(high_);
+  if (has_low && has_high)
+    return "a value from " + compact(low_) + (high_excluded_ ? " to below " : " to ") +
+           compact(high_);
   if (has_low) return low_excluded_ ? "more than " + compact(low_) : compact(low_) + " or more";
   if (has_high) return compact(high_) + " or less";
   return "";
@@ -20,7 +22,8 @@ std::string Check::range() const {
 
 bool Check::allows(double value) const {
   if (!bounded_) return true;
-  return (low_excluded_ ? value > low_ : value >= low_) && value <= high_;
+  return (low_excluded_ ? value > low_ : value >= low_) &&
+         (high_excluded_ ? value < high_ : value <= high_);
 }
 
 bool Check::allows(std::string_view text) const {
@@ -53,6 +56,12 @@ Check between(double low, double high) {
 Check greater_than(double low) {
   Check check = at_least(low);
   check.low_excluded_ = true;
+  return check;
+}
+
+Check from_to_below(double low, double high) {
+  Check check = between(low, high);
+  check.high_excluded_ = true;
   return check;
 }
 

@@ -15,7 +15,7 @@ class Check {
   // The sentence of the range, "" when everything is allowed: "2 or more", "from 0 to 1", "one of
   // a, b".
   std::string range() const;
-  bool allows(double value) const;  // nan is outside every range
+  bool allows(double value) const;  // nan is outside every range; no field takes an infinity
   bool allows(std::string_view text) const;
   const std::vector<std::string>& names() const { return names_; }
 
@@ -24,6 +24,7 @@ class Check {
   friend Check at_most(double);
   friend Check between(double, double);
   friend Check greater_than(double);
+  friend Check from_to_below(double, double);
   friend Check one_of(std::vector<std::string>);
   friend Check not_empty();
 
@@ -31,6 +32,7 @@ class Check {
   double low_ = -kInfinity;
   double high_ = kInfinity;
   bool low_excluded_ = false;
+  bool high_excluded_ = false;
   bool not_empty_ = false;
   bool bounded_ = false;  // nan is refused
   std::vector<std::string> names_;
@@ -41,6 +43,7 @@ Check at_least(double low);
 Check at_most(double high);
 Check between(double low, double high);  // both included
 Check greater_than(double low);
+Check from_to_below(double low, double high);  // the higher one excluded
 Check one_of(std::vector<std::string> names);
 Check one_of(std::initializer_list<const char*> names);
 Check not_empty();  // a text of at least one character

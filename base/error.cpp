@@ -26,6 +26,17 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string error_text(const std::string& place, const std::string& what, const std::string& fix) {
+  std::string text;
+  for (const char c : place + ": " + what + "; " + fix) {
+    if (c == '\0')
+      text += "\\x00";
+    else
+      text += c;
+  }
+  return text;
+}
+
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known) {
   const std::string* best = nullptr;
   size_t best_distance = 0;

@@ -9,19 +9,22 @@
 
 namespace retort {
 
+// "PLACE: WHAT; FIX". A zero byte, at which what() would end, is written \x00.
+std::string error_text(const std::string& place, const std::string& what, const std::string& fix);
+
 // The user's mistake: exit code 2, nothing written.
 //   throw UserError("[rollout.group_size]", "got 1", "set it to 2 or more");
 class UserError : public std::runtime_error {
  public:
   UserError(const std::string& place, const std::string& what, const std::string& fix)
-      : std::runtime_error(place + ": " + what + "; " + fix) {}
+      : std::runtime_error(error_text(place, what, fix)) {}
 };
 
 // Something on this machine is missing: exit code 3; `fix` names the command that installs it.
 class MissingError : public std::runtime_error {
  public:
   MissingError(const std::string& place, const std::string& what, const std::string& fix)
-      : std::runtime_error(place + ": " + what + "; " + fix) {}
+      : std::runtime_error(error_text(place, what, fix)) {}
 };
 
 // Ctrl-C after the state was saved: exit code 130; `resume_command` goes on from here.

@@ -13,7 +13,12 @@ std::atomic<bool> seen{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch no lock");
 
 extern "C" void on_interrupt(int) {
-  if (seen.exchange(true)) ::_exit(kInterruptedExitCode);
+  if (!seen.exchange(true)) return;
+  constexpr char kLine[] =
+      "retort: interrupted twice, ended at once; what was saved before stands, --resume goes on "
+      "from there\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kLine, sizeof kLine - 1);
+  ::_exit(kInterruptedExitCode);
 }
 
 }  // namespace

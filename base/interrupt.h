@@ -1,6 +1,6 @@
 #pragma once
 // Ctrl-C. The first SIGINT (or SIGTERM) sets a flag that long work looks at between its pieces; a
-// second one ends the process at once with exit code 130.
+// second one says so and ends the process at once with exit code 130.
 namespace retort {
 
 // Installs the handler; harmless to call twice. Call it before threads are started.

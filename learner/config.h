@@ -47,9 +47,9 @@ namespace retort {
   X(int64_t, lr_warmup_steps, 0, at_least(0), "steps", "steps of linear warm-up")            \
   X(double, lr_final_ratio, 0.0, between(0.0, 1.0), "",                                      \
     "last learning rate / lr, for cosine and linear")                                        \
-  X(double, beta1, 0.9, between(0.0, 1.0), "", "AdamW's first momentum")                     \
-  X(double, beta2, 0.999, between(0.0, 1.0), "", "AdamW's second momentum")                  \
-  X(double, adam_eps, 1e-8, at_least(0.0), "", "AdamW's epsilon")                            \
+  X(double, beta1, 0.9, from_to_below(0.0, 1.0), "", "AdamW's first momentum")               \
+  X(double, beta2, 0.999, from_to_below(0.0, 1.0), "", "AdamW's second momentum")            \
+  X(double, adam_eps, 1e-8, greater_than(0.0), "", "AdamW's epsilon")                        \
   X(double, weight_decay, 0.0, at_least(0.0), "",                                            \
     "decoupled weight decay of matrices (vectors have none)")                                \
   X(double, grad_clip, 1.0, at_least(0.0), "", "largest global gradient norm; 0 does not clip")

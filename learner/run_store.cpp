@@ -93,7 +93,10 @@ bool RunStore::exists(const std::string& run_dir) {
 }
 
 RunStore RunStore::create(const std::string& run_dir, const RunInfo& info) {
-  RunLock lock(run_dir);
+  return create(run_dir, info, RunLock(run_dir));
+}
+
+RunStore RunStore::create(const std::string& run_dir, const RunInfo& info, RunLock lock) {
   Database database = Database::open(path(run_dir), Database::Mode::kCreate);
   if (!is_blank(database))
     throw UserError(run_dir, "holds a run already", "give another --run, or --resume");

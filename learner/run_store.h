@@ -13,6 +13,7 @@
 #include "base/record/task.h"
 #include "base/record/version.h"
 #include "base/wait.h"
+#include "learner/run_lock.h"
 #include "learner/scored_group.h"
 
 #include <cstdint>
@@ -44,6 +45,8 @@ class RunStore {
  public:
   // A new run.db in `run_dir`, which exists. UserError when a run is there already.
   static RunStore create(const std::string& run_dir, const RunInfo& info);
+  // The same under a lock that is held already.
+  static RunStore create(const std::string& run_dir, const RunInfo& info, RunLock lock);
   // An existing one, checked throughout. UserError when it is missing or damaged, has another
   // schema number (the text has both), or another process is writing to it.
   static RunStore open(const std::string& run_dir);

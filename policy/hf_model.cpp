@@ -4,13 +4,17 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/record/weights_digest.h"
+#include "kernels/parallel.h"
 #include "policy/checkpoint/decoder_tensors.h"
 #include "policy/checkpoint/hf_weights.h"
 #include "policy/checkpoint/model_config.h"
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <span>
 
 namespace retort {
 namespace {
@@ -27,6 +31,22 @@ constexpr const char* kTokenizerFiles[] = {
 // contract's revision.
 std::string numerics_of(const at::Tensor& value) {
   return value.is_cuda() ? "cuda bf16 r1" : "cpu fp32 r1";
+}
+
+// A weight that is no number makes every later number none, without a failure anywhere.
+void check_finite(const HfWeights& file, const std::string& name, std::span<const float> values) {
+  constexpr int64_t kGrain = 1 << 16;
+  std::atomic<bool> finite{true};
+  kernels::parallel_for(static_cast<int64_t>(values.size()), kGrain,
+                        [&](int64_t begin, int64_t end) {
+                          // An infinity or a NaN times zero is a NaN, and stays one in a sum.
+                          float sum = 0;
+                          for (int64_t i = begin; i < end; ++i) sum += values[i] * 0.0f;
+                          if (sum != 0.0f) finite = false;
+                        });
+  if (!finite)
+    throw UserError(file.file_of(name), "tensor '" + name + "' holds values that are not finite",
+                    "use weights that are whole");
 }
 
 bool is_model_dir(const fs::path& path) { return fs::exists(path / "config.json"); }
@@ -67,7 +87,9 @@ Weights load_weights(const std::string& dir) {
     const std::string& name = slice.name == kEmbeddingName ? head.embedding
                               : slice.name == kHeadName    ? head.head
                                                            : slice.name;
-    file.load_f32(name, slice.shape, rows_of(slice).data_ptr<float>());
+    const at::Tensor rows = rows_of(slice);
+    file.load_f32(name, slice.shape, rows.data_ptr<float>());
+    check_finite(file, name, {rows.data_ptr<float>(), static_cast<size_t>(rows.numel())});
   }
   return weights;
 }

@@ -5,7 +5,7 @@
 namespace retort {
 
 #define RETORT_ROLLOUT_FIELDS(X)                                                               \
-  X(int64_t, group_size, 8, at_least(2), "samples",                                            \
+  X(int64_t, group_size, 8, between(2, 65536), "samples",                                      \
     "samples per prompt; the baseline is their mean")                                          \
   X(double, temperature, 1.0, between(0.01, 100.0), "",                                        \
     "divides the logits; the learner applies it too")                                          \
@@ -13,7 +13,7 @@ namespace retort {
   X(double, top_p, 1.0, between(0.001, 1.0), "",                                               \
     "keep the smallest set of tokens with this mass; 1 keeps all")                             \
   X(int64_t, max_new_tokens, 96, at_least(1), "tokens", "longest completion")                  \
-  X(std::vector<std::string>, stop, {}, any(), "",                                             \
+  X(std::vector<std::string>, stop, {}, not_empty(), "",                                       \
     "strings that end a completion (kept in its text)")                                        \
   X(int64_t, max_sequences, 256, at_least(1), "sequences",                                     \
     "most sequences in one forward; a finished one's place is refilled")                       \

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 namespace retort {
@@ -19,10 +20,15 @@ double steady_seconds() {
 
 int64_t cache_pages(const Policy& policy, const EngineSettings& settings) {
   const int64_t page_bytes = kv_page_bytes(policy.weights());
+  const int64_t memory = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+  if (settings.cache_bytes > memory && !policy.on_gpu())
+    throw UserError("[rollout.cache_bytes]",
+                    "got " + std::to_string(settings.cache_bytes) + ", this machine has " +
+                        std::to_string(memory) + " bytes of memory",
+                    "set it lower, or to 0");
   if (settings.cache_bytes > 0) return std::max<int64_t>(settings.cache_bytes / page_bytes, 1);
   const int64_t page_tokens = kernels::kPageTokens;
   const int64_t each = (settings.max_length + page_tokens - 1) / page_tokens + 1;
-  const int64_t memory = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
   return std::max(std::min(settings.max_sequences * each, memory / 4 / page_bytes), each + 1);
 }
 
@@ -45,17 +51,21 @@ void Engine::set_version(uint32_t number) {
   version_ = number;
 }
 
-void Engine::submit(const GroupRequest& request) {
-  RT_CHECK(!request.prompt.empty());
-  RT_CHECK_GT(request.count, 0);
-  const int64_t length = static_cast<int64_t>(request.prompt.size()) + settings_.max_new_tokens;
+void Engine::check_fits(int64_t prompt_tokens) const {
+  const int64_t length = prompt_tokens + settings_.max_new_tokens;
   if (length > policy_.config().max_position_embeddings)
     throw UserError(settings_.length_setting,
-                    "a prompt of " + std::to_string(request.prompt.size()) + " tokens and " +
+                    "a prompt of " + std::to_string(prompt_tokens) + " tokens and " +
                         std::to_string(settings_.max_new_tokens) + " new ones exceed the model's " +
                         std::to_string(policy_.config().max_position_embeddings) + " positions",
                     "lower it, or shorten the prompts");
   scheduler_.check_fits(length);
+}
+
+void Engine::submit(const GroupRequest& request) {
+  RT_CHECK(!request.prompt.empty());
+  RT_CHECK_GT(request.count, 0);
+  check_fits(static_cast<int64_t>(request.prompt.size()));
   auto sequence = std::make_unique<Sequence>();
   sequence->sample.id = request.first;
   sequence->sample.task_uid = request.task_uid;
@@ -152,6 +162,11 @@ std::vector<Sample> Engine::step() {
     logits_RV = logits_RV.index_select(0, index.to(logits_RV.device()));
   }
   std::vector<SampledToken> sampled = sample_tokens(logits_RV, counters, settings_.sampling);
+  for (size_t i = 0; i < sampled.size(); ++i)
+    RT_CHECK(std::isfinite(sampled[i].logprob))
+        << "the log-probability of a sampled token of task " << counters[i][1]
+        << " is not a number: the weights overflow, as after an update with too large a "
+           "learner.lr";
 
   size_t next = 0;
   for (Sequence* parent : parents) {
@@ -176,11 +191,14 @@ std::vector<Sample> Engine::step() {
   return finished;
 }
 
-std::vector<Sample> Engine::run(const std::vector<GroupRequest>& requests) {
+std::vector<Sample> Engine::run(const std::vector<GroupRequest>& requests,
+                                const std::function<void(int64_t finished)>& progress) {
   for (const GroupRequest& request : requests) submit(request);
   std::vector<Sample> samples;
-  while (!idle())
+  while (!idle()) {
     for (Sample& sample : step()) samples.push_back(std::move(sample));
+    if (progress) progress(static_cast<int64_t>(samples.size()));
+  }
   std::sort(samples.begin(), samples.end(),
             [](const Sample& a, const Sample& b) { return a.id < b.id; });
   return samples;

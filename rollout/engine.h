@@ -51,13 +51,17 @@ class Engine {
   // The number stamped on tokens sampled from now on. The engine must be idle.
   void set_version(uint32_t number);
 
-  // UserError when the prompt and max_new_tokens exceed the model's positions or the cache.
+  // UserError when a prompt of so many tokens and max_new_tokens exceed the model's positions or
+  // the cache.
+  void check_fits(int64_t prompt_tokens) const;
+  // UserError as above.
   void submit(const GroupRequest& request);
   bool idle() const { return scheduler_.idle(); }
   // One forward; the samples it finished.
   std::vector<Sample> step();
-  // Until idle; ordered by id.
-  std::vector<Sample> run(const std::vector<GroupRequest>& requests);
+  // Until idle; ordered by id. `progress` hears the number of finished samples after each step.
+  std::vector<Sample> run(const std::vector<GroupRequest>& requests,
+                          const std::function<void(int64_t finished)>& progress = {});
 
   const EngineCounters& counters() const { return counters_; }
   const EngineSettings& settings() const { return settings_; }

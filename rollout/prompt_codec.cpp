@@ -32,6 +32,10 @@ const ChatTemplate& PromptCodec::chat_template() const {
   return *chat_template_;
 }
 
+void PromptCodec::use_chat_template(const std::string& file) {
+  chat_template_ = std::make_unique<ChatTemplate>(ChatTemplate::from_model_dir(model_dir_, file));
+}
+
 std::vector<int32_t> PromptCodec::encode_messages(const std::vector<Message>& messages) const {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const Message& message : messages)

@@ -29,6 +29,8 @@ class PromptCodec {
 
   // The model's own; read when it is first asked for. UserError when it has none.
   const ChatTemplate& chat_template() const;
+  // The template of `file` from here on, instead of the model's.
+  void use_chat_template(const std::string& file);
 
   // What a verifier reads: special tokens left out, and whether one other than the final end of
   // text was sampled.

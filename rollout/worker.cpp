@@ -25,6 +25,10 @@ bool Worker::has_room() const {
   return settings_.most_samples == 0 || under_way_ < settings_.most_samples;
 }
 
+void Worker::check_fits(const Task& task) const {
+  engine_.check_fits(static_cast<int64_t>(codec_.encode(task).size()));
+}
+
 void Worker::submit_next() {
   if (version_ != next_->version) {
     if (!engine_.idle()) return;

@@ -35,6 +35,9 @@ class Worker {
          std::unique_ptr<TaskReceiver> tasks, std::unique_ptr<SampleSender> samples,
          WeightSource weights = {});
 
+  // UserError when the task's prompt and max_new_tokens exceed the model's positions or the cache.
+  void check_fits(const Task& task) const;
+
   enum class Taken { kSome, kNone, kClosed };
   // Takes the assignments that wait; an idle worker waits for the first until the deadline.
   // kClosed: no more will come; what is under way remains to be done.

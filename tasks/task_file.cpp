@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -30,11 +31,16 @@ std::vector<Task> read_task_file(const std::string& path, const std::string& pla
   if (text.starts_with(std::string_view("SQLite format 3\0", 16)))
     throw UserError(place, "'" + path + "' is a database",
                     "give a task store a name that ends in .db");
+  const std::string stem = std::filesystem::path(path).stem().string();
   std::vector<Task> tasks;
   const JsonLine read_row = [&](const nlohmann::ordered_json& row, std::string_view line,
                                 const std::string& row_place) {
-    Task task = read_task_row(row, line, row_place, options).task;
-    if (task.family.empty()) task.split = side;
+    TaskRow read = read_task_row(row, line, row_place, options);
+    Task task = std::move(read.task);
+    if (task.family.empty()) {
+      task.split = side;
+      task.source = read.source.empty() ? stem : read.source;
+    }
     apply_system_prompt(options.system_prompt, task);
     tasks.push_back(std::move(task));
   };

@@ -290,6 +290,7 @@ std::vector<Task> read_task_store(const std::string& path, const std::string& wh
   TaskStore::open(path).each(where, place, [&](const StoredTask& stored) {
     Task task = stored.row.task;
     if (!stored.row.has_split) task.split = side;
+    if (task.family.empty()) task.source = stored.row.source;
     apply_system_prompt(options.system_prompt, task);
     tasks.push_back(std::move(task));
   });

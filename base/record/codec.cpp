@@ -105,6 +105,7 @@ const Field<Task> kTaskFields[] = {
      }},
     {9, "split", [](const Task& r, Writer& w) { w.number(static_cast<uint8_t>(r.split)); },
      [](Task& r, Reader& in) { r.split = read_enum(in, Split::kHeldOut); }},
+    RETORT_TEXT_FIELD(Task, 10, source),
 };
 
 const char* inconsistency(const Task&) { return nullptr; }

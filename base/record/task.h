@@ -25,6 +25,9 @@ struct Task {
   // rewards this task asks for; empty: those of the configuration
   std::vector<std::string> rewards;
   Split split = Split::kTrain;
+  // Data set of a row without a family: its data_source, else its file's name without the ending;
+  // "" for procedural tasks.
+  std::string source;
   bool operator==(const Task&) const = default;
 };
 

@@ -90,7 +90,7 @@ ChatTemplate ChatTemplate::from_text(const std::string& source, const std::strin
   return made;
 }
 
-ChatTemplate ChatTemplate::from_model_dir(const std::string& dir) {
+ChatTemplate ChatTemplate::from_model_dir(const std::string& dir, const std::string& file) {
   namespace fs = std::filesystem;
   ChatTemplate made;
   made.place_ = dir;
@@ -98,10 +98,13 @@ ChatTemplate ChatTemplate::from_model_dir(const std::string& dir) {
   const json config = fs::exists(config_path) ? read_json_file(config_path) : json::object();
   const JsonNode node(config, config_path, "");
 
-  const std::string file = dir + "/chat_template.jinja";
-  if (fs::exists(file)) made.add("default", read_text_file(file), file);
+  const std::string own = dir + "/chat_template.jinja";
+  if (!file.empty())
+    made.add("default", read_text_file(file), file);
+  else if (fs::exists(own))
+    made.add("default", read_text_file(own), own);
   const fs::path more = fs::path(dir) / "additional_chat_templates";
-  if (fs::is_directory(more)) {
+  if (file.empty() && fs::is_directory(more)) {
     for (const fs::directory_entry& entry : fs::directory_iterator(more)) {
       if (entry.path().extension() != ".jinja") continue;
       made.add(entry.path().stem().string(), read_text_file(entry.path().string()),

@@ -30,8 +30,9 @@ class ChatTemplate {
   // Of a Hugging Face directory: chat_template.jinja and additional_chat_templates/*.jinja, else
   // "chat_template" of tokenizer_config.json, one or a list of named ones. The special tokens of
   // tokenizer_config.json (and, without added_tokens_decoder, special_tokens_map.json) become
-  // variables. UserError when there is none, or naming file and line when it cannot be read.
-  static ChatTemplate from_model_dir(const std::string& dir);
+  // variables. `file`, where given, is the template instead. UserError when there is none, or
+  // naming file and line when it cannot be read.
+  static ChatTemplate from_model_dir(const std::string& dir, const std::string& file = "");
 
   // `place` names the template in messages.
   static ChatTemplate from_text(const std::string& source, const std::string& place);

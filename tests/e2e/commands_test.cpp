@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <set>
 #include <sstream>
@@ -55,6 +56,65 @@ TEST(Commands, Cases) {
   });
   for (const std::string& name : commands_of(run_retort("").out))
     EXPECT_TRUE(names.contains(name)) << name << " has no case";
+}
+
+// Every command's help has one example, and it works when it is pasted: all of them in one folder
+// with the checkout's configs/, one after another. Only the training is shortened.
+TEST(Commands, TheExampleOfEachHelpWorks) {
+  const TemporaryFolder folder;
+  namespace fs = std::filesystem;
+  for (const char* name : {"configs", "docs"})
+    fs::create_directory_symlink(fs::absolute(name), folder.path(name));
+  std::vector<std::string> commands = commands_of(run_retort("").out);
+  for (const std::string& name : commands_of(run_retort("tasks --help").out))
+    commands.push_back("tasks " + name);
+  for (const std::string& command : commands) {
+    const std::string help = run_retort(command + " --help").out;
+    const size_t begin = help.find("Example:\n  ");
+    ASSERT_NE(begin, std::string::npos) << command;
+    const std::string example = help.substr(begin + 11);
+    EXPECT_EQ(std::count(example.begin(), example.end(), '\n'), 1) << example;
+    EXPECT_NE(example.find("retort " + command), std::string::npos) << example;
+    write_text(folder.path("paste"),
+               "set -e -o pipefail\nretort() {\n"
+               "  case $1 in\n"
+               "    train) \"$PROGRAM\" \"$@\" --set train.steps=2 ;;\n"
+               "    sft) \"$PROGRAM\" \"$@\" --set sft.steps=2 ;;\n"
+               "    *) \"$PROGRAM\" \"$@\" ;;\n"
+               "  esac\n}\n" +
+                   example);
+    const ProgramResult result =
+        run_retort("> /dev/null; cd '" + folder.path() + "'; bash paste < /dev/null",
+                   "PROGRAM=\"$(realpath \"$RETORT_PROGRAM\")\"; export PROGRAM; ");
+    EXPECT_EQ(result.code, 0) << example << result.err;
+    EXPECT_FALSE(result.out.empty() && result.err.empty() &&
+                 example.find("--out") == std::string::npos)
+        << example << "says nothing";
+  }
+}
+
+// In a pipe a line of progress, none with --quiet; the data are the same.
+TEST(Commands, LongWorkSaysHowFarItIs) {
+  const TemporaryFolder folder;
+  write_text(folder.path("slow"),
+             "#!/usr/bin/env bash\nwhile read -r line; do\n  sleep 0.4\n  printf "
+             "'{\"id\":%s,\"score\":1}\\n' \"$(sed -E "
+             "'s/.*\"id\":(\"[^\"]*\"|[0-9]+).*/\\1/' <<< \"$line\")\"\ndone\n");
+  std::filesystem::permissions(folder.path("slow"), std::filesystem::perms::owner_all);
+  std::string rows;
+  for (int i = 0; i < 4; ++i) rows += "{\"completion\":\"a\",\"answer\":\"a\"}\n";
+  write_text(folder.path("in"), rows);
+  const std::string command =
+      "score --reward 'command:" + folder.path("slow") + "' --in '" + folder.path("in") + "'";
+  const ProgramResult told = run_retort(command), quiet = run_retort(command + " --quiet");
+  ASSERT_EQ(told.code, 0) << told.err;
+  EXPECT_EQ(rows_of(told.out).size(), 4u);
+  EXPECT_EQ(rows_of(told.out)[3]["score"], 1.0) << told.out;
+  EXPECT_NE(told.err.find("4 rows, "), std::string::npos) << told.err;
+  EXPECT_EQ(told.err.find('\x1b'), std::string::npos) << told.err;
+  EXPECT_EQ(quiet.code, 0);
+  EXPECT_EQ(rows_of(quiet.out).size(), 4u);
+  EXPECT_EQ(quiet.err, "");
 }
 
 TEST(Commands, HelpVersionAndUsage) {
@@ -120,6 +180,9 @@ TEST(Commands, LogitsDoNotDependOnTheLayout) {
     return file_text(out);
   };
   const std::string packed = logits("packed");
+  EXPECT_TRUE(
+      run_retort("logits" + kModel + "--tokens '" + folder.path("tokens") + "' --out -").out ==
+      packed);
   EXPECT_GT(packed.size(), 91u * 128 * 4);
   for (const char* layout : {"paged", "stepwise", "chunked:1", "chunked:7", "chunked:16"})
     EXPECT_TRUE(logits(layout) == packed) << layout;
@@ -147,10 +210,44 @@ TEST(Commands, EvalGivesTheContractsJson) {
   EXPECT_EQ(json["all"]["n"], 16);
   EXPECT_GE(json["all"]["pass@8"], json["all"]["pass@1"]);
   EXPECT_LE(json["all"]["ci95"][0], json["all"]["pass@1"]);
+  const auto keys_of = [](const nlohmann::json& object) {
+    std::string keys;
+    for (const auto& [key, value] : object.items()) keys += key + " ";
+    return keys;
+  };
+  EXPECT_EQ(keys_of(json), "all families model samples tasks temperature tokens_per_s ");
+  EXPECT_EQ(keys_of(json["all"]), "ci95 n pass@1 pass@8 ");
+  EXPECT_EQ(keys_of(json["families"]), "chain_sum countdown ");
+  EXPECT_EQ(keys_of(json["families"]["countdown"]), "ci95 levels n pass@1 pass@8 ");
+  EXPECT_EQ(keys_of(json["families"]["countdown"]["levels"]["1"]), "ci95 n pass@1 pass@8 ");
   nlohmann::json again = nlohmann::json::parse(run_retort(command).out), first = json;
   again.erase("tokens_per_s");
   first.erase("tokens_per_s");
   EXPECT_EQ(again, first);
+}
+
+TEST(Commands, EvalCountsRowsWithoutAFamilyByTheirSource) {
+  const TemporaryFolder folder;
+  write_text(folder.path("mine.jsonl"),
+             "{\"data_source\":\"openai/gsm8k\",\"prompt\":\"1+1=\",\"answer\":\"2\"}\n"
+             "{\"data_source\":\"openai/gsm8k\",\"prompt\":\"1+2=\",\"answer\":\"3\"}\n"
+             "{\"data_source\":\"math\",\"prompt\":\"1+3=\",\"answer\":\"4\"}\n"
+             "{\"prompt\":\"1+4=\",\"answer\":\"5\"}\n");
+  ASSERT_EQ(run_retort("tasks import '" + folder.path("mine.jsonl") + "' --db '" +
+                       folder.path("tasks.db") + "'")
+                .code,
+            0);
+  for (const char* name : {"mine.jsonl", "tasks.db"}) {
+    const ProgramResult result =
+        run_retort("eval" + kModel + "--reward exact_match --max-new-tokens 8 --json --tasks '" +
+                   folder.path(name) + "'");
+    ASSERT_EQ(result.code, 0) << result.err;
+    const nlohmann::json families = nlohmann::json::parse(result.out)["families"];
+    EXPECT_EQ(families.size(), 3u) << result.out;
+    EXPECT_EQ(families["openai/gsm8k"]["n"], 2) << result.out;
+    EXPECT_EQ(families["math"]["n"], 1) << result.out;
+    EXPECT_EQ(families["mine"]["n"], 1) << result.out;
+  }
 }
 
 TEST(Commands, ConvertedWeightsAnswerAlike) {

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <sstream>
 
 namespace retort {
@@ -20,6 +22,16 @@ using testing::TemporaryFolder;
 namespace fs = std::filesystem;
 
 const std::string kTiny = "train tests/configs/tiny.toml --quiet";
+
+// Names below checkpoints/, links with what they point to.
+std::vector<std::string> checkpoints_of(const std::string& run) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(run + "/checkpoints"))
+    names.push_back(entry.path().filename().string() +
+                    (entry.is_symlink() ? " -> " + fs::read_symlink(entry).string() : ""));
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 void expect_same_run(const std::string& a, const std::string& b) {
   EXPECT_EQ(deterministic_metrics(a), deterministic_metrics(b));
@@ -113,6 +125,85 @@ TEST(Train, SeedsDiffer) {
       1);
 }
 
+// What a kill between the last instruction of a checkpoint and the arrangement of all of them
+// leaves.
+TEST(Train, ResumeArrangesTheCheckpointsAKillLeft) {
+  const TemporaryFolder folder;
+  const std::string run = folder.path("run"), checkpoints = run + "/checkpoints";
+  ASSERT_EQ(run_retort(kTiny + " --run '" + run + "'").code, 0);
+  const std::vector<std::string> before = checkpoints_of(run);
+  ASSERT_EQ(before, (std::vector<std::string>{"best -> step_6", "step_6", "step_8"}));
+  fs::remove(checkpoints + "/best");
+  fs::create_directory_symlink("step_8", checkpoints + "/best");
+  fs::copy(checkpoints + "/step_6", checkpoints + "/step_2", fs::copy_options::recursive);
+  fs::copy(checkpoints + "/step_6", checkpoints + "/step_4", fs::copy_options::recursive);
+  fs::remove(checkpoints + "/step_4/complete");
+  fs::copy(checkpoints + "/step_6", checkpoints + "/step_8.partial", fs::copy_options::recursive);
+  ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'").code, 0);
+  EXPECT_EQ(checkpoints_of(run), before);
+}
+
+// A damaged run is refused and stays as it is.
+TEST(Train, ResumeOfADamagedRunNamesThePlace) {
+  const TemporaryFolder folder;
+  const std::string whole = folder.path("whole"), run = folder.path("run");
+  ASSERT_EQ(run_retort(kTiny + " --run '" + whole + "'").code, 0);
+  const auto expect_refused = [&](const std::string& file, const std::string& words) {
+    const std::string before = testing::tree_digest(run);
+    const ProgramResult result = run_retort(kTiny + " --resume --run '" + run + "'");
+    EXPECT_EQ(result.code, 2) << file;
+    EXPECT_EQ(result.err.rfind("retort: " + run + "/" + file, 0), 0u) << result.err;
+    EXPECT_NE(result.err.find(words), std::string::npos) << result.err;
+    EXPECT_EQ(testing::tree_digest(run), before) << "something was written";
+    fs::remove_all(run);
+  };
+  const auto damage = [&](const std::string& file,
+                          const std::function<void(std::string&)>& change) {
+    fs::copy(whole, run, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    std::string bytes = file_text(run + "/" + file);
+    change(bytes);
+    fs::remove(run + "/" + file);
+    if (!bytes.empty()) testing::write_text(run + "/" + file, bytes);
+  };
+  const auto remove = [](std::string& bytes) { bytes.clear(); };
+  const std::string trainer = "checkpoints/step_8/trainer/";
+  damage("run.db", remove);
+  expect_refused("run.db", "missing or empty");
+  damage("run.db", [](std::string& bytes) { bytes = "no database, but long enough to be one"; });
+  expect_refused("run.db", "");
+  damage("config.toml", remove);
+  expect_refused("config.toml", "missing");
+  damage(trainer + "state.safetensors", remove);
+  expect_refused(trainer + "state.safetensors", "");
+  damage(trainer + "state.safetensors", [](std::string& bytes) { bytes[bytes.size() / 2] ^= 4; });
+  expect_refused(trainer + "state.safetensors", "damaged");
+  damage(trainer + "state.safetensors", [](std::string& bytes) { bytes.pop_back(); });
+  expect_refused(trainer + "state.safetensors", "damaged");
+  const auto damage_key = [&](const std::string& key, const nlohmann::json& value) {
+    damage(trainer + "state.json", [&](std::string& bytes) {
+      nlohmann::json json = nlohmann::json::parse(bytes);
+      ASSERT_TRUE(json.contains(key)) << key;
+      json[key] = value;
+      bytes = json.dump();
+    });
+  };
+  damage_key("step", 7);
+  expect_refused(trainer + "state.json", "is of step 7");
+  for (const char* key : {"step", "updates", "task_cursor", "task_rows", "best_step"})
+    for (const nlohmann::json& value : std::vector<nlohmann::json>{-1, "8", 1e300}) {
+      damage_key(key, value);
+      expect_refused(trainer + "state.json", std::string("no whole number '") + key + "'");
+    }
+  for (const char* key : {"time_s", "best_value"}) {
+    damage_key(key, "1");
+    expect_refused(trainer + "state.json", std::string("no number '") + key + "'");
+  }
+  damage_key("best_step", 9);
+  expect_refused(trainer + "state.json", "'best_step' is after 'step'");
+  damage(trainer + "state.json", [](std::string& bytes) { bytes.resize(bytes.size() / 2); });
+  expect_refused(trainer + "state.json", "is no JSON object");
+}
+
 // kill -9 at 30 moments spread over a run, each resumed until it ends: the bytes of the undisturbed
 // run.
 TEST(Train, KilledAtAnyMomentItEndsWithTheSameBytes) {
@@ -147,23 +238,54 @@ TEST(Train, KilledAtAnyMomentItEndsWithTheSameBytes) {
 
 TEST(Train, CtrlCSavesAndNamesTheCommandThatGoesOn) {
   const TemporaryFolder folder;
-  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("whole") + "'").code, 0);
+  ASSERT_EQ(
+      run_retort(kTiny + " --run '" + folder.path("whole") + "' --set train.save_every=0").code, 0);
   bool interrupted = false;
   // A run may be over before the signal comes; five in a row are not.
   for (int round = 0; round < 5 && !interrupted; ++round) {
     const std::string run = folder.path("run" + std::to_string(round));
     const ProgramResult result =
         run_retort(kTiny + " --run '" + run + "' --set train.save_every=0",
-                   "tests/e2e/interrupt_when.sh '" + run + "/metrics.jsonl'");
+                   "tests/e2e/interrupt_when.sh 2 '" + run + "/metrics.jsonl'");
     if (result.code != 130) continue;
     interrupted = true;
     EXPECT_NE(result.err.find("retort train tests/configs/tiny.toml --run " + run + " --resume"),
               std::string::npos)
         << result.err;
-    ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'").code, 0);
-    EXPECT_EQ(deterministic_metrics(folder.path("whole")), deterministic_metrics(run));
+    EXPECT_FALSE(fs::exists(run + "/checkpoints/best")) << "no checkpoint was due";
+    ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "' --set train.save_every=0").code, 0);
+    expect_same_run(folder.path("whole"), run);
+    EXPECT_EQ(checkpoints_of(folder.path("whole")), checkpoints_of(run));
   }
   EXPECT_TRUE(interrupted) << "no signal fell into a step";
+}
+
+// An interim checkpoint neither replaces one that was due nor becomes the best.
+TEST(Train, AnInterimCheckpointTakesNoPlaceOfOneThatWasDue) {
+  const TemporaryFolder folder;
+  const std::string every = " --set train.save_every=3 --set train.keep_last=1";
+  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("whole") + "'" + every).code, 0);
+  int interim = 0;
+  for (int round = 0; round < 12 && interim == 0; ++round) {
+    const std::string run = folder.path("run" + std::to_string(round));
+    const ProgramResult result =
+        run_retort(kTiny + " --run '" + run + "'" + every,
+                   "tests/e2e/interrupt_when.sh 5 '" + run + "/metrics.jsonl'");
+    if (result.code != 130) continue;
+    std::vector<std::string> due;
+    for (const std::string& name : checkpoints_of(run)) {
+      if (fs::exists(run + "/checkpoints/" + name + "/trainer/interim"))
+        ++interim;
+      else if (name.rfind("step_", 0) == 0)
+        due.push_back(name);
+    }
+    EXPECT_FALSE(due.empty());
+    EXPECT_FALSE(fs::exists(run + "/checkpoints/best/trainer/interim"));
+    ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'" + every).code, 0);
+    expect_same_run(folder.path("whole"), run);
+    EXPECT_EQ(checkpoints_of(folder.path("whole")), checkpoints_of(run));
+  }
+  EXPECT_GT(interim, 0) << "no signal fell between two checkpoints";
 }
 
 TEST(Train, AnExistingRunNeedsResumeAndTheSameConfiguration) {

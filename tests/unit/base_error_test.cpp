@@ -13,6 +13,8 @@ TEST(Error, OneLineWithPlaceWhatAndFix) {
   EXPECT_STREQ(user.what(), "[rollout.group_size]: got 1; set it to 2 or more");
   const MissingError missing("cmake", "not found", "run tools/setup.sh");
   EXPECT_STREQ(missing.what(), "cmake: not found; run tools/setup.sh");
+  const UserError zero("a", std::string("b\0c", 3), "d");
+  EXPECT_STREQ(zero.what(), "a: b\\x00c; d");
 }
 
 TEST(Error, DidYouMeanFindsOneMistakeOfATypist) {

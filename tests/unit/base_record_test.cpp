@@ -25,6 +25,7 @@ Task example_task() {
   task.answer = R"({"target":6})";
   task.rewards = {"task", "format"};
   task.split = Split::kHeldOut;
+  task.source = "openai/gsm8k";
   return task;
 }
 Sample example_sample() {

@@ -1,6 +1,7 @@
 // Property: a sample is a function of its id, its prompt and the weights, whatever runs beside it.
 // The reference is each sample drawn alone; its log-probabilities are those of one packed forward,
 // bit for bit.
+#include "base/check.h"
 #include "base/error.h"
 #include "kernels/parallel.h"
 #include "rollout/engine.h"
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <map>
 
 namespace retort {
@@ -194,6 +196,17 @@ TEST_F(EngineProperty, TokensFollowTheirProbabilities) {
     chi += (count - expected) * (count - expected) / expected;
   }
   EXPECT_LT(chi, 100.0);
+}
+
+TEST_F(EngineProperty, LogitsThatAreNoNumbersEndTheRun) {
+  Weights weights = policy_->weights();
+  weights.embedding.value.mul_(std::numeric_limits<float>::infinity());
+  const Policy broken(std::move(weights));
+  for (const double temperature : {0.0, 1.0}) {
+    EngineSettings settings = settings_with();
+    settings.sampling.temperature = temperature;
+    EXPECT_THROW(Engine(broken, settings).run(requests()), InternalError) << temperature;
+  }
 }
 
 TEST_F(EngineProperty, ASequenceThatFitsNowhereIsRefused) {

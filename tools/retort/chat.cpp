@@ -6,6 +6,7 @@
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/model.h"
+#include "tools/retort/sampling_options.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -17,10 +18,18 @@ namespace retort {
 namespace {
 
 struct Options {
-  std::string model, system, device = "auto";
+  std::string model, system, chat_template, device = "auto";
   double temperature = 0.7, top_p = 1.0;
   int64_t max_new_tokens = 0, seed = 0, threads = 0;
 };
+
+SamplingOptions sampling_options(const Options& options) {
+  return {.temperature = options.temperature,
+          .top_p = options.top_p,
+          .seed = options.seed,
+          .max_new_tokens = options.max_new_tokens,
+          .threads = options.threads};
+}
 
 class Chat {
  public:
@@ -45,8 +54,7 @@ class Chat {
       text += piece;
     };
     EngineSettings settings = engine_settings(model_);
-    settings.sampling = {options_.temperature, 0, options_.top_p,
-                         static_cast<uint32_t>(options_.seed), Purpose::kSampling};
+    settings.sampling = sampling_settings(sampling_options(options_), Purpose::kSampling);
     const auto length = static_cast<int64_t>(prompt.size());
     settings.max_new_tokens = options_.max_new_tokens > 0
                                   ? options_.max_new_tokens
@@ -82,9 +90,12 @@ int run_chat(const CommandArguments& arguments) {
                    "Lines of standard input are the user's messages; answers stream to standard "
                    "output. /reset begins anew, /exit or the end of input ends, Ctrl-C stops an "
                    "answer.",
-                   "echo \"What is 7 + 5?\" | retort chat --model models/smollm2-135m-instruct");
+                   "echo \"8+19=\" | retort chat --model configs/tiny_base --chat-template "
+                   "configs/plain_chat.jinja");
   parser.option("--model", options.model, "Hugging Face directory, checkpoint or run", true);
   parser.option("--system", options.system, "system message");
+  parser.option("--chat-template", options.chat_template,
+                "file with the template to use; default the model's own");
   parser.option("--temperature", options.temperature, "0 is greedy, ties to the lower id");
   parser.option("--top-p", options.top_p,
                 "keep the smallest set with this probability; 1 keeps all");
@@ -94,16 +105,10 @@ int run_chat(const CommandArguments& arguments) {
   parser.option("--device", options.device, "auto, cpu or cuda");
   parser.option("--threads", options.threads, "CPU threads; 0 takes all cores");
   if (!parser.parse(arguments)) return 0;
-  if (options.temperature < 0)
-    throw UserError("--temperature", fmt::format("got {}", options.temperature),
-                    "set it to 0 (greedy) or more");
-  if (!(options.top_p > 0 && options.top_p <= 1))
-    throw UserError("--top-p", fmt::format("got {}", options.top_p), "set it above 0, at most 1");
-  if (options.max_new_tokens < 0)
-    throw UserError("--max-new-tokens", fmt::format("got {}", options.max_new_tokens),
-                    "set it to 0 (default) or more");
+  check(sampling_options(options));
   set_cpu_threads(options.threads);
   const LoadedModel model = load_model(options.model, "--model", options.device);
+  if (!options.chat_template.empty()) model.codec->use_chat_template(options.chat_template);
   model.codec->chat_template();  // a model without one is refused before the first line is read
   Chat chat(options, model);
   watch_interrupts();

@@ -48,7 +48,7 @@ int run_compare(const CommandArguments& arguments) {
   Arguments parser("compare",
                    "What differs between two runs (steps, tokens, log-probabilities, verdicts, "
                    "deterministic metrics, weights), or between the tensors of two models.",
-                   "retort compare runs/quickstart runs/quickstart-2 --assert-equal");
+                   "retort compare configs/tiny_base configs/tiny_base --assert-equal");
   parser.positional("A", a, "directory of a run, a checkpoint or a Hugging Face model");
   parser.positional("B", b, "directory of the same kind");
   parser.flag("--assert-equal", assert_equal,

@@ -15,7 +15,7 @@ int run_convert(const CommandArguments& arguments) {
   Arguments parser("convert",
                    "A GGUF file or a Hugging Face directory as a Hugging Face directory: weights, "
                    "configuration, tokenizer, template.",
-                   "retort convert configs/tiny_base /tmp/tiny_bf16 --dtype bfloat16");
+                   "retort convert configs/tiny_base tiny_bf16 --dtype bfloat16");
   parser.positional("IN", in, "GGUF file or Hugging Face directory");
   parser.positional("OUT", out, "directory to be made");
   parser.option("--dtype", dtype,

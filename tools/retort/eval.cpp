@@ -1,9 +1,12 @@
 // retort eval: accuracy of a model on tasks, with confidence intervals, by family and level.
 #include "base/error.h"
+#include "base/log.h"
 #include "tasks/evaluation_set.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/evaluation.h"
+#include "tools/retort/progress.h"
+#include "tools/retort/sampling_options.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -58,7 +61,7 @@ int run_eval(const CommandArguments& arguments) {
   settings.length_setting = "--max-new-tokens";
   TaskOptions task_options;
   int64_t seed = 0, threads = 0;
-  bool json = false;
+  bool json = false, quiet = false;
   Arguments parser("eval", "Accuracy with 95 % confidence intervals, by family and level.",
                    "retort eval --model configs/tiny_base --tasks "
                    "chain_sum:1-6:120:1,countdown:1-6:120:1 --samples 8 --pass-at 1,8");
@@ -85,19 +88,12 @@ int run_eval(const CommandArguments& arguments) {
   parser.option("--max-sequences", settings.max_sequences, "most sequences in one forward");
   parser.option("--device", device, "auto, cpu or cuda");
   parser.option("--threads", threads, "CPU threads; 0 takes all cores");
+  parser.flag("--quiet", quiet, "no progress");
   parser.flag("--json", json, "one JSON object on standard output");
   if (!parser.parse(arguments)) return 0;
-  if (settings.samples < 1)
-    throw UserError("--samples", fmt::format("got {}", settings.samples), "set it to 1 or more");
-  if (settings.temperature < 0)
-    throw UserError("--temperature", fmt::format("got {}", settings.temperature),
-                    "set it to 0 (greedy) or more");
-  if (settings.max_new_tokens < 0)
-    throw UserError("--max-new-tokens", fmt::format("got {}", settings.max_new_tokens),
-                    "set it to 0 (default) or more");
-  if (settings.max_sequences < 1)
-    throw UserError("--max-sequences", fmt::format("got {}", settings.max_sequences),
-                    "set it to 1 or more");
+  check(SamplingOptions{settings.temperature, settings.top_k, settings.top_p, seed,
+                        settings.samples, settings.max_new_tokens, settings.max_sequences, threads,
+                        settings.stop});
   settings.pass_at = parse_pass_at(pass_at, settings.samples);
   settings.seed = static_cast<uint32_t>(seed);
   const RewardSet rewards({{reward, 1.0}}, "--reward");
@@ -107,7 +103,18 @@ int run_eval(const CommandArguments& arguments) {
   set_cpu_threads(threads);
   const LoadedModel model = load_model(model_path, "--model", device);
   settings.reward_setting = "--reward";
-  const EvaluationResult result = evaluate(model, tasks, rewards, settings);
+  EvaluationResult result;
+  {
+    Progress progress("samples", static_cast<int64_t>(tasks.size()) * settings.samples, quiet);
+    settings.progress = [&](int64_t finished) { progress.update(finished); };
+    result = evaluate(model, tasks, rewards, settings);
+  }
+  if (result.left_out == static_cast<int64_t>(tasks.size()))
+    throw UserError("--reward", "'" + reward + "' scores none of the tasks: " + result.left_out_why,
+                    "name a reward that fits them, or mend their answers");
+  if (result.left_out > 0)
+    fmt::print(stderr, "{} of {} tasks are left out, their answers cannot be judged: {}\n",
+               result.left_out, tasks.size(), one_line(result.left_out_why));
   const double rate = static_cast<double>(result.tokens) / std::max(result.seconds, 1e-9);
 
   if (json) {
@@ -130,13 +137,14 @@ int run_eval(const CommandArguments& arguments) {
   for (const int64_t k : result.pass_at) fmt::print("   {:>7}", "pass@" + std::to_string(k));
   fmt::print("   95 % interval of pass@1\n");
   for (const auto& [family, cell] : result.families) {
-    print_row(family.empty() ? "(file)" : family, cell, result);
+    print_row(one_line(family), cell, result);
     for (const auto& [level, level_cell] : result.levels.at(family))
       print_row("  level " + std::to_string(level), level_cell, result);
   }
   print_row("all", result.all, result);
-  fmt::print(stderr, "{} tokens, {:.0f} tokens/s, mean length {:.1f}\n", result.tokens, rate,
-             result.mean_length);
+  if (!quiet)
+    fmt::print(stderr, "{} tokens, {:.0f} tokens/s, mean length {:.1f}\n", result.tokens, rate,
+               result.mean_length);
   return 0;
 }
 

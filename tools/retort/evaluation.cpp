@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 namespace retort {
 namespace {
@@ -27,6 +28,14 @@ double unbiased_pass_at(int64_t n, int64_t c, int64_t k) {
 
 }  // namespace
 
+std::string fault_text(const Verdict& verdict) {
+  for (const VerdictPart& part : verdict.parts)
+    if (!is_policys_doing(part.outcome))
+      return part.name + ": " + std::string(outcome_name(part.outcome)) +
+             (part.detail.empty() ? "" : ": " + part.detail);
+  return std::string(outcome_name(verdict.outcome));
+}
+
 double EvaluationCell::pass_at(int64_t k, int64_t samples) const {
   double sum = 0;
   for (const int64_t c : right) sum += unbiased_pass_at(samples, c, k);
@@ -38,18 +47,18 @@ std::pair<double, double> EvaluationCell::ci95(int64_t samples) const {
   const double n = static_cast<double>(right.size());
   if (right.empty()) return {0.0, 1.0};
   const double p = pass_at(1, samples);
-  if (samples == 1) {
-    const double centre = (p + z * z / (2 * n)) / (1 + z * z / n);
-    const double half = z / (1 + z * z / n) * exact::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-    return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
-  }
   double squares = 0;
   for (const int64_t c : right) {
     const double each = static_cast<double>(c) / static_cast<double>(samples) - p;
     squares += each * each;
   }
-  const double half = n > 1 ? z * exact::sqrt(squares / (n - 1) / n) : 1.0;
-  return {std::max(0.0, p - half), std::min(1.0, p + half)};
+  const double variance = n > 1 ? squares / (n - 1) / n : 0.0;  // of the mean over tasks
+  const double worth =
+      variance > 0 ? std::clamp(p * (1 - p) / variance, n, n * static_cast<double>(samples)) : n;
+  const double centre = (p + z * z / (2 * worth)) / (1 + z * z / worth);
+  const double half =
+      z / (1 + z * z / worth) * exact::sqrt(p * (1 - p) / worth + z * z / (4 * worth * worth));
+  return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
 }
 
 EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tasks,
@@ -81,7 +90,7 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
     if (k <= settings.samples) result.pass_at.push_back(k);
   const double started = seconds_now();
   Engine engine(*model.policy, engine_options);
-  const std::vector<Sample> samples = engine.run(requests);
+  const std::vector<Sample> samples = engine.run(requests, settings.progress);
   result.seconds = seconds_now() - started;
   RT_CHECK_EQ(samples.size(), tasks.size() * static_cast<size_t>(settings.samples));
 
@@ -100,22 +109,28 @@ EvaluationResult evaluate(const LoadedModel& model, const std::vector<Task>& tas
 
   for (size_t t = 0; t < tasks.size(); ++t) {
     int64_t right = 0;
+    std::optional<std::string> fault;
     for (int64_t slot = 0; slot < settings.samples; ++slot) {
       const size_t index = t * static_cast<size_t>(settings.samples) + static_cast<size_t>(slot);
       const Sample& sample = samples[index];
       const Verdict& verdict = verdicts[index];
-      const double score = is_policys_doing(verdict.outcome) ? verdict.score : 0.0;
-      right += score > 0.5 ? 1 : 0;
+      if (!is_policys_doing(verdict.outcome) && !fault) fault = fault_text(verdict);
+      right += verdict.score > 0.5 ? 1 : 0;
       result.tokens += sample.completion_length();
       if (slot == 0 && result.shown.size() < 16) {
         const std::string prompt =
             tasks[t].messages.empty() ? tasks[t].prompt : tasks[t].messages.back().content;
-        result.shown.push_back({prompt, model.codec->readable(sample), score});
+        result.shown.push_back({prompt, model.codec->readable(sample), verdict.score});
       }
     }
+    if (fault) {
+      if (result.left_out++ == 0) result.left_out_why = *fault;
+      continue;
+    }
     result.all.right.push_back(right);
-    result.families[tasks[t].family].right.push_back(right);
-    result.levels[tasks[t].family][tasks[t].level].right.push_back(right);
+    const std::string& family = tasks[t].family.empty() ? tasks[t].source : tasks[t].family;
+    result.families[family].right.push_back(right);
+    result.levels[family][tasks[t].level].right.push_back(right);
   }
   result.mean_length =
       static_cast<double>(result.tokens) / static_cast<double>(std::max<size_t>(samples.size(), 1));

@@ -5,6 +5,7 @@
 #include "tools/retort/model.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ struct EvaluationSettings {
   int64_t cache_bytes = 0;
   double patience_s = 60;                    // a reward that cannot answer is asked for so long
   std::string reward_setting = "[rewards]";  // what an error about it names
+  std::function<void(int64_t finished)> progress;  // hears the number of finished samples, or empty
 };
 
 // Right answers c of n samples for each task of one family or level; a score above 1/2 is right.
@@ -33,8 +35,10 @@ struct EvaluationCell {
   std::vector<int64_t> right;
   // Mean over tasks of the unbiased estimator 1 - C(n - c, k) / C(n, k) (Chen et al. 2021).
   double pass_at(int64_t k, int64_t samples) const;
-  // 95 % interval of pass@1 over tasks: Wilson's score for one sample a task, else the normal
-  // interval of the mean over tasks, clamped to [0, 1].
+  // 95 % interval of pass@1 over tasks: Wilson's score interval (Wilson 1927) of as many
+  // independent samples as these are worth, p (1 - p) / variance of the mean over tasks: at least
+  // one a task, at most all. Samples of one task are alike, so many of them say less than many
+  // tasks.
   std::pair<double, double> ci95(int64_t samples) const;
 };
 
@@ -42,8 +46,11 @@ struct EvaluationResult {
   int64_t samples = 1;
   std::vector<int64_t> pass_at;
   EvaluationCell all;
-  std::map<std::string, EvaluationCell> families;  // "" for rows without a family
+  std::map<std::string, EvaluationCell> families;  // of rows without a family, their source
   std::map<std::string, std::map<int32_t, EvaluationCell>> levels;
+  // Tasks with a verdict that is not the policy's doing: counted here, in no statistic.
+  int64_t left_out = 0;
+  std::string left_out_why;  // of the first
   int64_t tokens = 0;
   double mean_length = 0;
   double seconds = 0;
@@ -53,6 +60,9 @@ struct EvaluationResult {
   };
   std::vector<Shown> shown;  // first sample of the first tasks, for a reader
 };
+
+// "REWARD: OUTCOME: detail" of the first part of a verdict that is not the policy's doing.
+std::string fault_text(const Verdict& verdict);
 
 // UserError when a reward's program cannot answer: a fault is no wrong answer.
 // Samples are functions of (seed, task index, slot): the same questions and the same dice each

@@ -6,12 +6,15 @@
 #include "tools/retort/commands.h"
 #include "tools/retort/messages.h"
 #include "tools/retort/model.h"
+#include "tools/retort/progress.h"
 #include "tools/retort/rows.h"
+#include "tools/retort/sampling_options.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace retort {
 namespace {
@@ -21,20 +24,22 @@ struct Options {
   int64_t samples = 1, top_k = 0, max_new_tokens = 0, seed = 0, max_sequences = 64, threads = 0;
   double temperature = 1.0, top_p = 1.0;
   std::vector<std::string> stop;
-  bool hex = false, json = false;
+  bool quiet = false, hex = false, json = false;
 };
 
 // One line of the input.
 struct Prompt {
   nlohmann::ordered_json id;
   std::vector<int32_t> tokens;
+  std::string place;  // FILE:LINE
 };
 
 std::vector<Prompt> read_prompts(const Options& options, const PromptCodec& codec) {
   std::vector<Prompt> prompts;
-  if (options.in.empty()) return {{0, codec.encode_text(options.prompt)}};
+  if (options.in.empty()) return {{0, codec.encode_text(options.prompt), "--prompt"}};
   read_json_lines(options.in, [&](const nlohmann::ordered_json& row, const std::string& place) {
     Prompt prompt;
+    prompt.place = place;
     prompt.id = row.contains("id") ? row["id"] : nlohmann::ordered_json(prompts.size());
     if (row.contains("messages"))
       prompt.tokens = codec.encode_messages(messages_from_json(row["messages"], place));
@@ -71,25 +76,28 @@ std::string row_of(const Sample& sample, const Prompt& prompt, const PromptCodec
       sample.version_max());
 }
 
+SamplingOptions sampling_options(const Options& options) {
+  return {options.temperature,   options.top_k,   options.top_p,
+          options.seed,          options.samples, options.max_new_tokens,
+          options.max_sequences, options.threads, options.stop};
+}
+
+// Before the cache is made for the longest of them.
+void check_lengths(const std::vector<Prompt>& prompts, int64_t max_new_tokens, int64_t positions) {
+  for (const Prompt& prompt : prompts)
+    if (static_cast<int64_t>(prompt.tokens.size()) + max_new_tokens > positions)
+      throw UserError(prompt.place,
+                      fmt::format("a prompt of {} tokens and {} new ones exceed the model's {} "
+                                  "positions",
+                                  prompt.tokens.size(), max_new_tokens, positions),
+                      "shorten the prompt, or lower --max-new-tokens");
+}
+
 void check(const Options& options) {
   if (options.prompt.empty() == options.in.empty())
     throw UserError("generate", "needs one of --prompt and --in",
                     "give --prompt TEXT or --in FILE.jsonl");
-  if (options.samples < 1)
-    throw UserError("--samples", "got " + std::to_string(options.samples), "set it to 1 or more");
-  if (options.temperature < 0)
-    throw UserError("--temperature", fmt::format("got {}", options.temperature),
-                    "set it to 0 (greedy) or more");
-  if (options.top_k < 0)
-    throw UserError("--top-k", fmt::format("got {}", options.top_k), "set it to 0 (all) or more");
-  if (!(options.top_p > 0 && options.top_p <= 1))
-    throw UserError("--top-p", fmt::format("got {}", options.top_p), "set it above 0, at most 1");
-  if (options.max_new_tokens < 0)
-    throw UserError("--max-new-tokens", fmt::format("got {}", options.max_new_tokens),
-                    "set it to 0 (default) or more");
-  if (options.max_sequences < 1)
-    throw UserError("--max-sequences", fmt::format("got {}", options.max_sequences),
-                    "set it to 1 or more");
+  check(sampling_options(options));
 }
 
 }  // namespace
@@ -116,23 +124,25 @@ int run_generate(const CommandArguments& arguments) {
   parser.option("--max-sequences", options.max_sequences, "most sequences in one forward");
   parser.option("--device", options.device, "auto, cpu or cuda");
   parser.option("--threads", options.threads, "CPU threads; 0 takes all cores");
+  parser.flag("--quiet", options.quiet, "no progress");
   parser.flag("--hex", options.hex, "log-probabilities as the 8 hex digits of their bits");
   parser.flag("--json", options.json,
               "JSON Lines on standard output (the default for --out FILE and --in)");
   if (!parser.parse(arguments)) return 0;
   check(options);
+  refuse_same_file(options.in, options.out);
   set_cpu_threads(options.threads);
   const LoadedModel model = load_model(options.model, "--model", options.device);
   const std::vector<Prompt> prompts = read_prompts(options, *model.codec);
 
   EngineSettings settings = engine_settings(model);
-  settings.sampling = {options.temperature, options.top_k, options.top_p,
-                       static_cast<uint32_t>(options.seed), Purpose::kSampling};
+  settings.sampling = sampling_settings(sampling_options(options), Purpose::kSampling);
   int64_t longest = 0;
   for (const Prompt& prompt : prompts)
     longest = std::max(longest, static_cast<int64_t>(prompt.tokens.size()));
   settings.max_new_tokens =
       options.max_new_tokens > 0 ? options.max_new_tokens : default_new_tokens(model, longest, 256);
+  check_lengths(prompts, settings.max_new_tokens, model.policy->config().max_position_embeddings);
   settings.max_length = longest + settings.max_new_tokens;
   settings.length_setting = "--max-new-tokens";
   settings.stop = options.stop;
@@ -141,17 +151,24 @@ int run_generate(const CommandArguments& arguments) {
   for (size_t i = 0; i < prompts.size(); ++i)
     requests.push_back(
         {{0, static_cast<uint32_t>(i), 0, 0}, 0, prompts[i].tokens, options.samples});
+  const bool for_a_person = options.in.empty() && options.out == "-" && !options.json;
+  std::optional<RowWriter> out;  // before the work: a place that cannot be written is told at once
+  if (!for_a_person) out.emplace(options.out);
   Engine engine(*model.policy, settings);
-  const std::vector<Sample> samples = engine.run(requests);
+  std::vector<Sample> samples;
+  {
+    Progress progress("samples", static_cast<int64_t>(prompts.size()) * options.samples,
+                      options.quiet);
+    samples = engine.run(requests, [&](int64_t finished) { progress.update(finished); });
+  }
 
-  if (options.in.empty() && options.out == "-" && !options.json) {  // one prompt, for a person
+  if (for_a_person) {
     for (const Sample& sample : samples) fmt::print("{}\n", model.codec->readable(sample));
     return 0;
   }
-  RowWriter out(options.out);
   for (const Sample& sample : samples)
-    out.write(row_of(sample, prompts[sample.id.task], *model.codec, options.hex));
-  out.close();
+    out->write(row_of(sample, prompts[sample.id.task], *model.codec, options.hex));
+  out->close();
   return 0;
 }
 

@@ -1,6 +1,7 @@
 // retort logits: fp32 logits of given tokens, the same forward laid out in several ways.
 #include "base/check.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "policy/checkpoint/safetensors.h"
 #include "tools/retort/arguments.h"
@@ -12,10 +13,14 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <stdlib.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 namespace retort {
 namespace {
@@ -137,6 +142,26 @@ void fill_tensor(const Policy& policy, const at::Tensor& hidden_TD, const Tokens
   RT_CHECK_EQ(offset, bytes.size());
 }
 
+// A pipe cannot be mapped: the file is made beside and copied.
+void write_to_stdout(std::vector<TensorSource> tensors) {
+  namespace fs = std::filesystem;
+  std::string path = (fs::temp_directory_path() / "retort_logits_XXXXXX").string();
+  RT_CHECK(::mkdtemp(path.data()) != nullptr) << path << ": " << std::strerror(errno);
+  struct Folder {
+    fs::path path;
+    ~Folder() {
+      std::error_code ignored;
+      fs::remove_all(path, ignored);
+    }
+  } const folder{path};
+  const std::string file = (folder.path / "out.safetensors").string();
+  write_safetensors(file, std::move(tensors));
+  const std::string bytes = read_file(file);
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() ||
+      std::fflush(stdout) != 0)
+    throw UserError("standard output", std::strerror(errno), "keep the reader open");
+}
+
 }  // namespace
 
 int run_logits(const CommandArguments& arguments) {
@@ -147,12 +172,13 @@ int run_logits(const CommandArguments& arguments) {
       "logits",
       "fp32 logits of given tokens as one safetensors file with tensors \"0\", \"1\", … in input "
       "order.",
-      "retort logits --model configs/tiny_base --tokens tokens.jsonl --out logits.safetensors");
+      "echo '{\"tokens\":[1,2,3]}' | retort logits --model configs/tiny_base --tokens - --out "
+      "logits.safetensors");
   parser.option("--model", model_path, "Hugging Face directory, checkpoint or run", true);
   parser.option("--tokens", tokens_path,
                 "JSON Lines of {\"tokens\": [int, …]}; - is standard input");
   parser.option("--in", in, "the same as --tokens");
-  parser.option("--out", out, "safetensors file: [T, V] fp32 each", true);
+  parser.option("--out", out, "safetensors file: [T, V] fp32 each; - is standard output", true);
   parser.flag("--last", last, "the last position only");
   parser.flag("--logprobs", logprobs, "log-probabilities of each next token [T-1] instead");
   parser.option("--layout", layout,
@@ -165,6 +191,7 @@ int run_logits(const CommandArguments& arguments) {
     throw UserError("logits", "needs one of --tokens and --in", "give --tokens FILE.jsonl");
   if (last && logprobs)
     throw UserError("--last", "does not go with --logprobs", "drop one of them");
+  refuse_same_file(tokens_path + in, out);  // one of them is empty
   const int64_t chunk = parse_layout(layout);
   set_cpu_threads(threads);
   const LoadedModel model = load_policy(model_path, "--model", device);
@@ -187,7 +214,10 @@ int run_logits(const CommandArguments& arguments) {
                          fill_tensor(policy, hidden[i], sequences[i], last, logprobs, bytes);
                        }});
   }
-  write_safetensors(out, std::move(tensors));
+  if (out == "-")
+    write_to_stdout(std::move(tensors));
+  else
+    write_safetensors(out, std::move(tensors));
   return 0;
 }
 

@@ -6,10 +6,16 @@
 #include "tools/retort/commands.h"
 
 #include <ATen/Context.h>
+#include <c10/util/Exception.h>
 #include <fmt/core.h>
 #include <torch/headeronly/version.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <exception>
+#include <new>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -48,6 +54,14 @@ int dispatch(const CommandArguments& arguments) {
   return command.make({arguments.begin() + 1, arguments.end()});
 }
 
+// What a full disk or a closed pipe took is told, not lost.
+int flushed(int code) {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    throw UserError("standard output", std::string("cannot be written: ") + std::strerror(errno),
+                    "make room, or keep the reader open");
+  return code;
+}
+
 int report(const std::exception& error, int code) {
   fmt::print(stderr, "retort: {}\n", one_line(error.what()));
   return code;
@@ -59,13 +73,17 @@ int report(const std::exception& error, int code) {
 int main(int argc, char** argv) {
   using namespace retort;
   try {
-    return dispatch({argv + 1, argv + argc});
+    return flushed(dispatch({argv + 1, argv + argc}));
   } catch (const UserError& error) {
     return report(error, 2);
   } catch (const MissingError& error) {
     return report(error, 3);
   } catch (const Interrupted& error) {
     return report(error, 130);
+  } catch (const std::bad_alloc&) {
+    return report(std::runtime_error("this machine's memory is used up; ask for less at once"), 1);
+  } catch (const c10::Error& error) {
+    return report(std::runtime_error(error.what_without_backtrace()), 1);
   } catch (const std::exception& error) {
     return report(error, 1);
   }

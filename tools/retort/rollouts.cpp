@@ -31,6 +31,18 @@ std::vector<Task> draw_tasks(TrainParts& parts, size_t count) {
   });
 }
 
+// UserError when no task can be scored, whatever the policy answers: nothing would be learned.
+void check_scored(const TrainParts& parts, const std::vector<Task>& tasks) {
+  std::string fault;
+  for (const Task& task : tasks) {
+    const Verdict verdict = parts.rewards->score({}, task, Completion{});
+    if (verdict.outcome != Outcome::kVerifierError) return;
+    if (fault.empty()) fault = fault_text(verdict);
+  }
+  throw UserError("[rewards]", fault + ", for every task of the first step",
+                  "name a reward that fits the tasks, or mend their answers");
+}
+
 // Fills the verdicts of these groups in.
 void score(const TrainParts& parts, const std::vector<Task>& tasks,
            std::vector<ScoredGroup>& groups, const std::vector<size_t>& which) {
@@ -257,6 +269,16 @@ Rollouts roll_out(TrainParts& parts, int64_t step, const std::vector<Decision>& 
     step_rollouts.wave(rollouts.first_wave - kept);
   }
   return std::move(rollouts);
+}
+
+void check_first_tasks(TrainParts& parts) {
+  const uint64_t cursor = parts.curriculum->cursor();
+  const std::vector<Task> tasks =
+      draw_tasks(parts, static_cast<size_t>(parts.config.train.prompts_per_step));
+  if (parts.worker)
+    for (const Task& task : tasks) parts.worker->check_fits(task);
+  check_scored(parts, tasks);
+  parts.curriculum->seek(cursor);
 }
 
 void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups) {

@@ -28,6 +28,9 @@ struct Rollouts {
 // when more groups are given up than the step has prompts.
 Rollouts roll_out(TrainParts& parts, int64_t step, const std::vector<Decision>& replayed);
 
+// That the first step's tasks can be sampled and scored; UserError otherwise. Nothing is drawn.
+void check_first_tasks(TrainParts& parts);
+
 // The step's samples are in the run's record: their credits are free again.
 void acknowledge(TrainParts& parts, int64_t step, const std::vector<ScoredGroup>& groups);
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 
 namespace retort {
 
@@ -32,8 +33,9 @@ RowWriter::~RowWriter() {
 void RowWriter::write(const std::string& line) {
   if (std::fwrite(line.data(), 1, line.size(), file_) != line.size() ||
       std::fputc('\n', file_) == EOF)
-    throw UserError(path_, std::string("cannot be written: ") + std::strerror(errno),
-                    "make room on the disk");
+    throw UserError(path_ == "-" ? "standard output" : path_,
+                    std::string("cannot be written: ") + std::strerror(errno),
+                    "make room, or keep the reader open");
 }
 
 void RowWriter::close() {
@@ -50,6 +52,12 @@ void RowWriter::close() {
     throw UserError(path_, std::string("cannot be written: ") + std::strerror(errno),
                     "make room on the disk");
   }
+}
+
+void refuse_same_file(const std::string& in, const std::string& out) {
+  std::error_code missing;  // of either: another place complains, or there is nothing to lose
+  if (in != "-" && out != "-" && std::filesystem::equivalent(in, out, missing))
+    throw UserError("--out", "'" + out + "' is the file that is read", "name another file");
 }
 
 std::string float_text(float value, bool hex) {

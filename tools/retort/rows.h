@@ -22,6 +22,9 @@ class RowWriter {
   std::FILE* file_ = nullptr;
 };
 
+// UserError when --out names the file that --in reads: the rows would be lost. Before any work.
+void refuse_same_file(const std::string& in, const std::string& out);
+
 // fp32 with every bit (%.9g), JSON's null for what is not finite; as 8 hex digits of the pattern
 // with `hex`.
 std::string float_text(float value, bool hex = false);

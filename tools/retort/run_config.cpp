@@ -36,6 +36,13 @@ void RunConfig::validate() const {
   if (!find_metric(train.best_metric))
     throw UserError("[train.best_metric]", "got '" + train.best_metric + "', which is no metric",
                     "take a name of docs/metrics.md, as eval/all/pass@1");
+  constexpr int64_t kMostSamples = 1 << 24;  // of a step: they are held in memory together
+  if (train.prompts_per_step > kMostSamples / rollout.group_size)
+    throw UserError("[train.prompts_per_step]",
+                    "got " + std::to_string(train.prompts_per_step) + ", with " +
+                        std::to_string(rollout.group_size) + " samples each more than " +
+                        std::to_string(kMostSamples) + " samples a step",
+                    "set it to " + std::to_string(kMostSamples / rollout.group_size) + " or less");
   if (rollout.max_batch_tokens < rollout.max_sequences)
     throw UserError(
         "[rollout.max_batch_tokens]",

@@ -42,7 +42,7 @@ RETORT_CONFIG_STRUCT(TasksSection, RETORT_TASKS_FIELDS)
 RETORT_CONFIG_STRUCT(RewardSection, RETORT_REWARD_FIELDS)
 
 #define RETORT_TRAIN_FIELDS(X)                                                          \
-  X(int64_t, steps, 50, at_least(1), "steps", "steps of the run")                       \
+  X(int64_t, steps, 50, between(1, 2147483647), "steps", "steps of the run")            \
   X(int64_t, prompts_per_step, 32, at_least(1), "prompts",                              \
     "tasks drawn a step; each gets rollout.group_size samples")                         \
   X(int64_t, updates_per_step, 1, at_least(1), "updates",                               \

@@ -32,6 +32,10 @@ RunPlace find_run_place(const std::string& config_path, const std::string& run_d
   if (dir.empty()) dir = resume ? newest_run_directory(config_path) : "";
   if (dir.empty()) return {new_run_directory(config_path), false};
   const bool exists = std::filesystem::exists(dir + "/config.toml");
+  for (const char* part : {"/checkpoints", "/run.db"})
+    if (!exists && std::filesystem::exists(dir + part))
+      throw UserError(dir + "/config.toml", "is missing, but there is " + dir + part,
+                      "put it back, or name another directory");
   if (exists && !resume)
     throw UserError("--run", "'" + dir + "' holds a run already",
                     "add --resume to go on with it, or name another directory");

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "learner/run_lock.h"
 #include "learner/run_views.h"
 #include "policy/hf_model.h"
 #include "tools/retort/step_metrics.h"
@@ -39,6 +40,13 @@ Reference* refreshed_reference(TrainParts& parts) {
   return parts.config.learner.reference_refresh_steps > 0 ? parts.reference.get() : nullptr;
 }
 
+// The link to the best one, and which ones stay.
+void arrange_checkpoints(const std::string& run_dir, const TrainerState& state,
+                         const RunConfig& config) {
+  if (state.best_step) link_best(run_dir, *state.best_step);
+  prune_checkpoints(run_dir, config.train.keep_last);
+}
+
 // What checkpoints/best is chosen by; without evaluation the training score.
 std::optional<double> best_value(const MetricRow& row, const TrainParts& parts) {
   return row.get(parts.held_out.empty() ? "critic/score/mean" : parts.config.train.best_metric);
@@ -61,19 +69,29 @@ RunRecord::RunRecord(std::string run_dir, RunStore store, TrainerState state)
 
 RunRecord RunRecord::begin(const std::string& run_dir, TrainParts& parts) {
   make_folder(run_dir);
+  RunLock lock(run_dir);
+  if (RunStore::exists(run_dir))  // another process was quicker
+    throw UserError(run_dir, "holds a run already", "give another --run, or --resume");
   // The database last: what a kill leaves before it is a configuration without a run, which
   // --resume begins anew.
   write_file_atomic(config_path(run_dir), parts.config.resolved());
   write_file_atomic(run_dir + "/metrics.jsonl", "");
-  RunRecord record(run_dir, RunStore::create(run_dir, run_info(parts)), TrainerState{});
+  RunRecord record(run_dir, RunStore::create(run_dir, run_info(parts), std::move(lock)),
+                   TrainerState{});
   record.store_.record_version(parts.version);
   return record;
 }
 
 RunRecord RunRecord::resume(const std::string& run_dir, TrainParts& parts) {
-  if (!RunStore::exists(run_dir)) return begin(run_dir, parts);
-  RunStore store = RunStore::open(run_dir);
   const std::vector<int64_t> steps = checkpoint_steps(run_dir);
+  if (!RunStore::exists(run_dir)) {
+    if (steps.empty()) return begin(run_dir, parts);
+    throw UserError(
+        RunStore::path(run_dir),
+        "is missing or empty, but there is a checkpoint of step " + std::to_string(steps.back()),
+        "put it back, or start a new run");
+  }
+  RunStore store = RunStore::open(run_dir);
   TrainerState state;
   if (!steps.empty()) {
     state = load_trainer_state(checkpoint_dir(run_dir, steps.back()), *parts.optimizer,
@@ -87,6 +105,7 @@ RunRecord RunRecord::resume(const std::string& run_dir, TrainParts& parts) {
     parts.version = make_version(parts.model.policy->weights(), static_cast<uint32_t>(state.step));
   }
   store.truncate_after(steps.empty() ? -1 : state.step);
+  arrange_checkpoints(run_dir, state, parts.config);  // a kill may have come before it was done
   rewrite_views(run_dir, steps.empty() ? -1 : state.step);
   if (steps.empty()) store.record_version(parts.version);
   const int64_t last_decided = store.last_decided_step();
@@ -127,22 +146,26 @@ void RunRecord::add_event(int64_t step, const std::string& kind, const std::stri
   log::detail(fmt::format("step {}: {}: {}", step, kind, text));
 }
 
-void RunRecord::save(int64_t step, double time_s, const MetricRow& row, TrainParts& parts) {
+void RunRecord::save(int64_t step, double time_s, const MetricRow& row, TrainParts& parts,
+                     bool interim) {
   RT_CHECK(store_.flush(Deadline::after(kFlushDeadlineS)))
       << "run.db took no rows for " << kFlushDeadlineS << " s";
-  write_samples_view(run_dir_, step);
+  if (!interim) write_samples_view(run_dir_, step);
   state_.step = step;
   state_.updates = parts.optimizer->updates();
   state_.task_cursor = parts.curriculum->cursor();
   state_.task_rows = parts.curriculum->rows_digest();
   state_.time_s = time_s;
   const std::optional<double> value = best_value(row, parts);
-  const bool best = value && (!state_.best_value || *value > *state_.best_value);
-  if (best) state_.best_value = value;
+  state_.interim = interim;
+  const bool best = !interim && value && (!state_.best_value || *value > *state_.best_value);
+  if (best) {
+    state_.best_step = step;
+    state_.best_value = value;
+  }
   save_checkpoint(run_dir_, *parts.model.policy, *parts.optimizer, refreshed_reference(parts),
                   state_, parts.model.dir);
-  if (best) link_best(run_dir_, step);
-  prune_checkpoints(run_dir_, parts.config.train.keep_last);
+  arrange_checkpoints(run_dir_, state_, parts.config);
 }
 
 void RunRecord::close() {

@@ -33,8 +33,9 @@ class RunRecord {
   // Those of a step that is computed again, by task; none of a step that is new.
   std::vector<Decision> decisions(int64_t step);
   void add_event(int64_t step, const std::string& kind, const std::string& text);
-  // A checkpoint of the state after `step`; keeps the last ones and the best by `row`.
-  void save(int64_t step, double time_s, const MetricRow& row, TrainParts& parts);
+  // A checkpoint of the state after `step`; keeps the last ones and the best by `row`. An `interim`
+  // one (learner/checkpoint.h) is never the best and has no samples/.
+  void save(int64_t step, double time_s, const MetricRow& row, TrainParts& parts, bool interim);
   // Everything is on the disk when it returns.
   void close();
 

@@ -8,6 +8,7 @@
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/messages.h"
+#include "tools/retort/progress.h"
 #include "tools/retort/rows.h"
 
 #include <fmt/format.h>
@@ -15,6 +16,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
+#include <utility>
 
 namespace retort {
 namespace {
@@ -34,6 +37,39 @@ std::string completion_text(const Json& json, const std::string& place) {
                   "write {\"completion\": \"…\", \"answer\": …}");
 }
 
+StopReason stop_reason(const std::string& name, const std::string& place) {
+  if (name == "eos") return StopReason::kEos;
+  if (name == "length") return StopReason::kLength;
+  if (name == "stop_string") return StopReason::kStopString;
+  throw UserError(place, "\"meta\" has the stop '" + name + "'",
+                  "write eos, length or stop_string, or leave it out");
+}
+
+// What is there of {family, level, completion_tokens, stop}; further keys are the user's.
+void read_meta(const Json& meta, const std::string& place, Row& row) {
+  if (!meta.is_object())
+    throw UserError(place, "\"meta\" is no object", "write \"meta\": {…} or leave it out");
+  const auto refuse = [&](const char* key, const char* kind) {
+    throw UserError(place, std::string("\"meta\" has a \"") + key + "\" that is no " + kind,
+                    std::string("write a ") + kind + " or leave it out");
+  };
+  const auto text = [&](const char* key) -> std::optional<std::string> {
+    if (!meta.contains(key)) return std::nullopt;
+    if (!meta[key].is_string()) refuse(key, "text");
+    return meta[key].get<std::string>();
+  };
+  const auto count = [&](const char* key) -> std::optional<int32_t> {
+    if (!meta.contains(key)) return std::nullopt;
+    if (!meta[key].is_number_unsigned() || !std::in_range<int32_t>(meta[key].get<uint64_t>()))
+      refuse(key, "whole number of 31 bits");
+    return meta[key].get<int32_t>();
+  };
+  row.task.family = text("family").value_or("");
+  row.task.level = count("level").value_or(0);
+  if (const auto tokens = count("completion_tokens")) row.completion.tokens = *tokens;
+  if (const auto stop = text("stop")) row.completion.stop = stop_reason(*stop, place);
+}
+
 Row read_row(const Json& json, const std::string& place, size_t index) {
   Row row;
   row.id = json.contains("id") ? json["id"] : Json(index);
@@ -45,18 +81,7 @@ Row read_row(const Json& json, const std::string& place, size_t index) {
   else if (json.contains("prompt") && json["prompt"].is_string())
     row.task.prompt = json["prompt"].get<std::string>();
   row.task.answer = json.contains("answer") ? json["answer"].dump() : "null";
-  const Json meta = json.value("meta", Json::object());
-  if (!meta.is_object())
-    throw UserError(place, "\"meta\" is no object", "write \"meta\": {…} or leave it out");
-  const auto text = [&](const char* key) {
-    return meta.contains(key) && meta[key].is_string() ? meta[key].get<std::string>() : "";
-  };
-  row.task.family = text("family");
-  if (meta.contains("level") && meta["level"].is_number_integer())
-    row.task.level = meta["level"].get<int32_t>();
-  if (meta.contains("completion_tokens") && meta["completion_tokens"].is_number_integer())
-    row.completion.tokens = meta["completion_tokens"].get<int64_t>();
-  if (text("stop") == "length") row.completion.stop = StopReason::kLength;
+  if (json.contains("meta")) read_meta(json["meta"], place, row);
   return row;
 }
 
@@ -166,7 +191,7 @@ int run_score(const CommandArguments& arguments) {
   std::vector<std::string> rewards;
   std::string in = "-", out = "-";
   std::vector<std::string> weights;
-  bool list = false, check = false, as_json = false;
+  bool list = false, check = false, as_json = false, quiet = false;
   Arguments parser("score", "Verdicts of rewards for completions.",
                    "echo '{\"completion\":\"<answer>7</answer>\",\"answer\":\"7\"}' | retort score "
                    "--reward exact_match:extract=answer_tag");
@@ -179,12 +204,14 @@ int run_score(const CommandArguments& arguments) {
                 "\"meta\" {family, level, completion_tokens, stop}; - is standard input");
   parser.option("--out", out,
                 "JSON Lines, one a row, in the order of the rows; - is standard output");
+  parser.flag("--quiet", quiet, "no progress");
   parser.flag("--list", list, "the rewards and their options");
   parser.flag("--check", check,
               "asks the program of command:PATH everything the contract promises");
   parser.flag("--json", as_json,
               "one JSON object a line from --list and --check too; rows always have one");
   if (!parser.parse(arguments)) return 0;
+  refuse_same_file(in, out);
   if (list) return list_rewards(as_json), 0;
   if (rewards.empty())
     throw UserError("--reward", "not given", "name a reward; retort score --list shows them");
@@ -199,9 +226,11 @@ int run_score(const CommandArguments& arguments) {
   const RewardSet set(settings, "--reward");
   set.self_test();
   RowWriter writer(out);
+  Progress progress("rows", 0, quiet);
   Batch batch(set, writer);
   read_json_lines(in, [&](const Json& json, const std::string& place) {
     batch.add(read_row(json, place, batch.rows()));
+    progress.update(static_cast<int64_t>(batch.rows()));
   });
   batch.score();
   writer.close();

@@ -121,6 +121,7 @@ std::string run(Parts& parts, const RunPlace& place, const std::string& config_p
   const Schedule schedule{config.learner.lr_schedule, config.learner.lr,
                           config.learner.lr_warmup_steps, sft.steps, config.learner.lr_final_ratio};
   TrainerState state = open_run(place, config, *parts.optimizer);
+  prune_checkpoints(place.dir, sft.keep_last);  // a kill may have come before it was done
   LineFile metrics(metrics_path(place.dir));
   LiveLine line(quiet);
   const auto val_loss = [&](MetricRow& row) {
@@ -157,9 +158,11 @@ std::string run(Parts& parts, const RunPlace& place, const std::string& config_p
                             state.step, sft.steps, result.loss, result.grad_norm, tokens / seconds,
                             per_step * static_cast<double>(sft.steps - state.step)));
     const bool stop = interrupted() && state.step < sft.steps;
-    if (stop || due(sft.save_every, state.step, sft.steps)) {
+    const bool save = due(sft.save_every, state.step, sft.steps);
+    if (stop || save) {
       metrics.sync();
       state.updates = parts.optimizer->updates();
+      state.interim = !save;
       save_checkpoint(place.dir, *parts.model.policy, *parts.optimizer, nullptr, state,
                       parts.model.dir);
       prune_checkpoints(place.dir, sft.keep_last);

@@ -132,7 +132,7 @@ void add_evaluation(MetricRow& row, const EvaluationResult& result) {
   for (const int64_t k : result.pass_at) {
     row.set("eval/all/pass@" + std::to_string(k), result.all.pass_at(k, result.samples));
     for (const auto& [family, cell] : result.families)
-      if (!family.empty())
+      if (family != "all")  // a data set of that name is in eval's own table only
         row.set("eval/" + family + "/pass@" + std::to_string(k), cell.pass_at(k, result.samples));
   }
 }

@@ -82,6 +82,7 @@ int run_tokenize(const CommandArguments& arguments) {
   parser.flag("--skip-special", skip_special,
               "with --decode: leave special tokens out of the text");
   if (!parser.parse(arguments)) return 0;
+  refuse_same_file(in, out);
   if (decode && chat) throw UserError("--decode", "does not go with --chat", "drop one of them");
   const std::string dir = resolve_model_dir(model, "--model");
   const Tokenizer tokenizer = Tokenizer::from_file(dir + "/tokenizer.json");

@@ -154,8 +154,8 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
     record.add_step(step, result.rollouts.tasks, result.rollouts.groups, row, parts);
     acknowledge(parts, step, result.rollouts.groups);
     watch.lap();
-    if (stop || due(config.train.save_every, step, last))
-      record.save(step, clock.seconds(), row, parts);
+    const bool save = due(config.train.save_every, step, last);
+    if (stop || save) record.save(step, clock.seconds(), row, parts, /*interim=*/!save);
     save_s = watch.lap();
     if (stop) {
       record.close();

@@ -6,6 +6,7 @@
 #include "kernels/peak.h"
 #include "policy/hf_model.h"
 #include "tasks/evaluation_set.h"
+#include "tools/retort/rollouts.h"
 
 #include <fmt/format.h>
 
@@ -103,6 +104,7 @@ TrainParts build_train_parts(const RunConfig& config, const WorkerPlan& workers)
     parts.workers = std::make_unique<WorkerPool>(workers, config, credits);
     parts.task_sender = parts.workers->channel().task_sender();
     parts.samples = parts.workers->channel().sample_receiver();
+    check_first_tasks(parts);
     return parts;
   }
   InProcessChannel channel(credits);
@@ -111,6 +113,7 @@ TrainParts build_train_parts(const RunConfig& config, const WorkerPlan& workers)
   parts.worker = std::make_unique<Worker>(
       policy, *parts.model.codec, WorkerSettings{.engine = rollout_settings(config, parts.model)},
       channel.task_receiver(), channel.sample_sender());
+  check_first_tasks(parts);
   return parts;
 }
 
