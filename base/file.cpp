@@ -151,9 +151,12 @@ LineFile::~LineFile() { ::close(descriptor_); }
 
 void LineFile::append_line(std::string_view line) {
   std::string text(line);
-  text += '\n';
-  write_all(descriptor_, text, path_);
-  size_ += text.size();
+  append(text += '\n');
+}
+
+void LineFile::append(std::string_view bytes) {
+  write_all(descriptor_, bytes, path_);
+  size_ += bytes.size();
 }
 
 void LineFile::sync() {

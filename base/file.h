@@ -51,6 +51,7 @@ class LineFile {
   LineFile& operator=(const LineFile&) = delete;
 
   void append_line(std::string_view line);  // '\n' is added
+  void append(std::string_view bytes);      // for a file of records instead of lines
   void sync();
   uint64_t size() const { return size_; }
 

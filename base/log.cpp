@@ -121,16 +121,23 @@ void open_file(const std::string& path) {
 
 }  // namespace log
 
-bool stderr_is_live() {
+namespace {
+
+bool is_live(int descriptor) {
   const char* terminal = std::getenv("TERM");
-  return ::isatty(STDERR_FILENO) != 0 && terminal != nullptr &&
-         std::string_view(terminal) != "dumb";
+  return ::isatty(descriptor) != 0 && terminal != nullptr && std::string_view(terminal) != "dumb";
+}
+bool has_colours(int descriptor) {
+  const char* no_color = std::getenv("NO_COLOR");
+  return is_live(descriptor) && (no_color == nullptr || *no_color == '\0');
 }
 
-bool stderr_has_colours() {
-  const char* no_color = std::getenv("NO_COLOR");
-  return stderr_is_live() && (no_color == nullptr || *no_color == '\0');
-}
+}  // namespace
+
+bool stderr_is_live() { return is_live(STDERR_FILENO); }
+bool stderr_has_colours() { return has_colours(STDERR_FILENO); }
+bool stdout_has_colours() { return has_colours(STDOUT_FILENO); }
+size_t stdout_width() { return terminal_width(stdout); }
 
 std::string one_line(std::string_view text) {
   std::string line;

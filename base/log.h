@@ -27,6 +27,9 @@ void open_file(const std::string& path);
 // Whether stderr is a terminal that may get escape sequences, and colours among them (NO_COLOR).
 bool stderr_is_live();
 bool stderr_has_colours();
+// Of stdout, for tables meant for a person; the width of what is no terminal is 120 columns.
+bool stdout_has_colours();
+size_t stdout_width();
 
 // `text` on one line: control characters as \n, \t, \r or \xNN, whatever names and answers hold.
 std::string one_line(std::string_view text);

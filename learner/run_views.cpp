@@ -5,6 +5,7 @@
 #include "base/metric.h"
 #include "base/number.h"
 #include "base/sqlite.h"
+#include "learner/event_file.h"
 #include "learner/run_reader.h"
 
 #include <algorithm>
@@ -18,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::string metrics_path(const std::string& run_dir) { return run_dir + "/metrics.jsonl"; }
 std::string samples_folder(const std::string& run_dir) { return run_dir + "/samples"; }
 
 // N of "step_N.md".
@@ -61,10 +63,14 @@ void write_metrics_view(const std::string& run_dir) {
   Statement metric =
       database.prepare("SELECT step, name, value FROM metric ORDER BY step, position");
   std::string text;
+  EventFile events(run_dir);
   MetricRow row;
   std::optional<int64_t> row_step;
   const auto end_row = [&] {
-    if (row_step) text += row.json() + "\n";
+    if (row_step) {
+      text += row.json() + "\n";
+      events.add(row);
+    }
     row = MetricRow();
   };
   while (metric.next()) {
@@ -86,7 +92,20 @@ void write_metrics_view(const std::string& run_dir) {
     }
   }
   end_row();
-  write_file_atomic(run_dir + "/metrics.jsonl", text);
+  write_file_atomic(metrics_path(run_dir), text);
+  events.replace();
+}
+
+void begin_metrics_view(const std::string& run_dir) {
+  write_file_atomic(metrics_path(run_dir), "");
+  EventFile(run_dir).replace();
+}
+
+void append_metrics_view(const std::string& run_dir, const MetricRow& row) {
+  LineFile(metrics_path(run_dir)).append_line(row.json());
+  EventFile events(run_dir);
+  events.add(row);
+  events.append();
 }
 
 void write_samples_view(const std::string& run_dir, int64_t step, int64_t tasks,

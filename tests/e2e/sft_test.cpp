@@ -1,5 +1,6 @@
 // Supervised fine-tuning as a user runs it: rows of every shape, masks, evaluation loss, resume.
 #include "tests/e2e/program.h"
+#include "tests/event_records.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -157,6 +158,8 @@ TEST_F(Sft, ResumesWithTheSameBytesUnderTheSameConfigurationOnly) {
                 file_text(folder_.path("whole/checkpoints/step_8/trainer/state.safetensors")));
     EXPECT_EQ(testing::deterministic_metrics(folder_.path(name)),
               testing::deterministic_metrics(folder_.path("whole")));
+    EXPECT_EQ(tests::event_records(folder_.path(name)),
+              static_cast<int64_t>(metrics_of(folder_.path(name)).size()) + 1);
   }
   fs::remove_all(folder_.path("whole/checkpoints/step_8"));
   const std::string before = file_text(folder_.path("cut0/checkpoints/step_8/model.safetensors"));

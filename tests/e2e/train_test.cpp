@@ -1,5 +1,6 @@
 // The whole loop on the tiny base, as a user runs it.
 #include "tests/e2e/program.h"
+#include "tests/event_records.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -35,6 +36,8 @@ std::vector<std::string> checkpoints_of(const std::string& run) {
 
 void expect_same_run(const std::string& a, const std::string& b) {
   EXPECT_EQ(deterministic_metrics(a), deterministic_metrics(b));
+  EXPECT_EQ(tests::event_records(a), 10) << "its first, and steps 0 to 8";
+  EXPECT_EQ(tests::event_records(b), 10);
   for (const char* file :
        {"checkpoints/step_8/model.safetensors", "checkpoints/step_8/trainer/state.safetensors"}) {
     ASSERT_FALSE(file_text(a + "/" + file).empty());

@@ -6,6 +6,7 @@
 #include "base/sqlite.h"
 #include "learner/run_store.h"
 #include "learner/run_views.h"
+#include "tests/event_records.h"
 #include "tests/run_dump.h"
 #include "tests/synthetic_run.h"
 #include "tests/temporary_folder.h"
@@ -58,14 +59,13 @@ void train(const std::string& run_dir) {
       RunStore::exists(run_dir) ? RunStore::open(run_dir) : RunStore::create(run_dir, run.info());
   store.truncate_after(saved);
   rewrite_views(run_dir, saved);
-  LineFile metrics(run_dir + "/metrics.jsonl");
   if (saved < 0) {
     record_start(store, run);
-    metrics.append_line(run.metrics_of(0).json());
+    append_metrics_view(run_dir, run.metrics_of(0));
   }
   for (int64_t step = std::max<int64_t>(saved, 0) + 1; step <= run.steps; ++step) {
     record_step(store, run, step);
-    metrics.append_line(run.metrics_of(step).json());
+    append_metrics_view(run_dir, run.metrics_of(step));
     if (step % kSaveEvery != 0) continue;
     RT_CHECK(store.flush(Deadline::after(kFlushSeconds)));
     write_samples_view(run_dir, step);
@@ -170,6 +170,7 @@ TEST(RunStoreKill, ARunThatWasKilledEndsLikeOneThatWasNot) {
     EXPECT_EQ(dump_run(folder.path()), dump_run(straight.path()));
     for (const char* view : {"/metrics.jsonl", "/samples/step_2.md", "/samples/step_6.md"})
       EXPECT_EQ(read_file(folder.path() + view), read_file(straight.path() + view)) << view;
+    EXPECT_EQ(event_records(folder.path()), the_run().steps + 2) << "its first, and step 0";
   }
   EXPECT_GT(kills_after.size(), 1U) << "all kills fell into one phase";
 }

@@ -18,7 +18,7 @@
   X(score, "verdicts of rewards for completions") \
   X(tasks, "the SQLite task store: import, list, show, export, make") \
   X(convert, "GGUF or Hugging Face in, Hugging Face out") \
-  X(inspect, "what a model is: sizes, types, tokenizer, template") \
+  X(inspect, "what a model or a run is: sizes and template; curves, times, samples") \
   X(compare, "what differs between two runs, or two models") \
   X(bench, "speed of kernels and loop beside what bounds it")
 // clang-format on

@@ -1,16 +1,19 @@
-// retort inspect: what a model directory holds, without computing anything.
+// retort inspect: what a model directory holds, without computing anything; how a run went.
 #include "base/error.h"
+#include "base/log.h"
 #include "policy/chat_template/chat_template.h"
 #include "policy/checkpoint/hf_weights.h"
 #include "policy/hf_model.h"
 #include "policy/tokenizer/tokenizer.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
+#include "tools/retort/inspect_run.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
+#include <optional>
 
 namespace retort {
 namespace {
@@ -69,16 +72,47 @@ Json describe(const std::string& dir) {
   return json;
 }
 
+// Of the run's best checkpoint, else of the model it began with.
+std::optional<Tokenizer> tokenizer_of(const RunReport& report) {
+  std::string path = report.dir + "/checkpoints/best/tokenizer.json";
+  if (!std::filesystem::exists(path)) {
+    const std::string quoted = report.setting("model.path");
+    if (quoted.size() > 2) path = quoted.substr(1, quoted.size() - 2) + "/tokenizer.json";
+  }
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  return Tokenizer::from_file(path);
+}
+
+int inspect_run(const std::string& path, const std::string& sample, bool as_json) {
+  const RunReport report = read_run_report(path, sample);
+  std::optional<Tokenizer> tokenizer;
+  if (report.sample) tokenizer = tokenizer_of(report);
+  const TokenText token_text = [&](int32_t id) {
+    return tokenizer ? tokenizer->id_to_token(id) : std::string();
+  };
+  fmt::print("{}",
+             as_json ? run_report_json(report, token_text)
+                     : run_report_text(report, token_text, {stdout_width(), stdout_has_colours()}));
+  return 0;
+}
+
 }  // namespace
 
 int run_inspect(const CommandArguments& arguments) {
-  std::string path;
+  std::string path, sample;
   bool as_json = false;
-  Arguments parser("inspect", "What a model is: sizes, types, tokenizer, template.",
-                   "retort inspect configs/tiny_base");
+  Arguments parser("inspect",
+                   "What a model is: sizes, types, tokenizer, template. How a run goes, also while "
+                   "it does: configuration, curves, times, outcomes, one sample.",
+                   "retort inspect runs/quickstart --sample 50/0/3");
   parser.positional("PATH", path, "Hugging Face directory, checkpoint or run");
+  parser.option("--sample", sample,
+                "STEP/TASK/SLOT: the sample of a run to show; default the first of the last step");
   parser.flag("--json", as_json, "one JSON object");
   if (!parser.parse(arguments)) return 0;
+  if (is_run_dir(path)) return inspect_run(path, sample, as_json);
+  if (!sample.empty())
+    throw UserError("--sample", "'" + path + "' is no run", "give the directory of a run");
   const Json json = describe(resolve_model_dir(path, "PATH"));
   if (as_json) {
     fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));

@@ -31,10 +31,6 @@ RunInfo run_info(TrainParts& parts) {
           host_text()};
 }
 
-void append_metrics(const std::string& run_dir, const MetricRow& row) {
-  LineFile(run_dir + "/metrics.jsonl").append_line(row.json());
-}
-
 // A frozen reference is the base and needs no place in a checkpoint.
 Reference* refreshed_reference(TrainParts& parts) {
   return parts.config.learner.reference_refresh_steps > 0 ? parts.reference.get() : nullptr;
@@ -75,7 +71,7 @@ RunRecord RunRecord::begin(const std::string& run_dir, TrainParts& parts) {
   // The database last: what a kill leaves before it is a configuration without a run, which
   // --resume begins anew.
   write_file_atomic(config_path(run_dir), parts.config.resolved());
-  write_file_atomic(run_dir + "/metrics.jsonl", "");
+  begin_metrics_view(run_dir);
   RunRecord record(run_dir, RunStore::create(run_dir, run_info(parts), std::move(lock)),
                    TrainerState{});
   record.store_.record_version(parts.version);
@@ -122,7 +118,7 @@ void RunRecord::add_start(const HeldOut& before) {
   if (before.wide) add_wide_evaluation(row, *before.wide);
   store_.record_metrics(0, row);
   store_.finish_step(0);
-  append_metrics(run_dir_, row);
+  append_metrics_view(run_dir_, row);
 }
 
 std::vector<Decision> RunRecord::decisions(int64_t step) {
@@ -138,7 +134,7 @@ void RunRecord::add_step(int64_t step, const std::vector<Task>& tasks,
   store_.record_version(parts.version);
   store_.record_metrics(step, row);
   store_.finish_step(step);
-  append_metrics(run_dir_, row);
+  append_metrics_view(run_dir_, row);
 }
 
 void RunRecord::add_event(int64_t step, const std::string& kind, const std::string& text) {

@@ -1,6 +1,6 @@
 #pragma once
 // RunRecord: everything a run leaves behind (command-line contract, "Run directory"): config.toml,
-// run.db and its views (metrics.jsonl, samples/, log.txt), checkpoints.
+// run.db and its views (metrics.jsonl, TensorBoard's event file, samples/, log.txt), checkpoints.
 #include "base/metric.h"
 #include "learner/run_store.h"
 #include "tools/retort/train_parts.h"

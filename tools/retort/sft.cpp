@@ -7,7 +7,9 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "learner/checkpoint.h"
+#include "learner/event_file.h"
 #include "learner/run_lock.h"
+#include "learner/run_views.h"
 #include "learner/schedule.h"
 #include "policy/hf_model.h"
 #include "tools/retort/arguments.h"
@@ -41,16 +43,34 @@ LoadedModel start_model(const SftConfig& config) {
 
 std::string metrics_path(const std::string& run_dir) { return run_dir + "/metrics.jsonl"; }
 
-// The lines up to `step`; what a kill left after them is computed again.
-std::string metrics_until(const std::string& run_dir, int64_t step) {
+MetricRow metric_row(const nlohmann::ordered_json& object) {
+  MetricRow row;
+  for (const auto& [name, value] : object.items()) {
+    if (find_metric(name) == nullptr) continue;
+    if (value.is_number_integer())
+      row.set(name, value.get<int64_t>());
+    else if (value.is_number())
+      row.set(name, value.get<double>());
+    else
+      row.set_null(name);
+  }
+  return row;
+}
+
+// metrics.jsonl and its event file with the lines up to `step`; what a kill left after them is
+// computed again.
+void rewrite_metrics(const std::string& run_dir, int64_t step) {
   std::string kept;
+  EventFile events(run_dir);
   std::istringstream lines(read_file(metrics_path(run_dir)));
   for (std::string line; std::getline(lines, line);) {
-    const nlohmann::json row = nlohmann::json::parse(line, nullptr, false);
-    if (!row.is_object() || row.value("step", int64_t{-1}) > step) break;
+    const auto object = nlohmann::ordered_json::parse(line, nullptr, false);
+    if (!object.is_object() || object.value("step", int64_t{-1}) > step) break;
     kept += line + "\n";
+    events.add(metric_row(object));
   }
-  return kept;
+  write_file_atomic(metrics_path(run_dir), kept);
+  events.replace();
 }
 
 // Begins the run, or reads where it stands.
@@ -61,8 +81,10 @@ TrainerState open_run(const RunPlace& place, SftConfig& config, Optimizer& optim
   if (!steps.empty())
     state = load_trainer_state(checkpoint_dir(place.dir, steps.back()), optimizer, nullptr);
   if (!place.resumed) write_file_atomic(place.dir + "/config.toml", config.resolved());
-  write_file_atomic(metrics_path(place.dir),
-                    steps.empty() ? "" : metrics_until(place.dir, state.step));
+  if (steps.empty())
+    begin_metrics_view(place.dir);
+  else
+    rewrite_metrics(place.dir, state.step);
   return state;
 }
 
@@ -122,7 +144,6 @@ std::string run(Parts& parts, const RunPlace& place, const std::string& config_p
                           config.learner.lr_warmup_steps, sft.steps, config.learner.lr_final_ratio};
   TrainerState state = open_run(place, config, *parts.optimizer);
   prune_checkpoints(place.dir, sft.keep_last);  // a kill may have come before it was done
-  LineFile metrics(metrics_path(place.dir));
   LiveLine line(quiet);
   const auto val_loss = [&](MetricRow& row) {
     const double loss = parts.trainer->loss(parts.data->held_out());
@@ -135,7 +156,7 @@ std::string run(Parts& parts, const RunPlace& place, const std::string& config_p
     row.set("step", 0);
     row.set("time_s", 0.0);
     val_loss(row);
-    metrics.append_line(row.json());
+    append_metrics_view(place.dir, row);
   }
   watch_interrupts();
   Stopwatch watch;
@@ -152,7 +173,7 @@ std::string run(Parts& parts, const RunPlace& place, const std::string& config_p
     MetricRow row = step_row(state.step, state.time_s, result, lr);
     if (!parts.data->held_out().empty() && due(sft.eval_every, state.step, sft.steps))
       val_loss(row);
-    metrics.append_line(row.json());
+    append_metrics_view(place.dir, row);
     const double per_step = seconds / static_cast<double>(state.step - first);
     line.update(fmt::format("step {}/{}  loss {:.4f}  grad {:.2f}  {:.0f} tok/s  {:.0f} s left",
                             state.step, sft.steps, result.loss, result.grad_norm, tokens / seconds,
@@ -160,7 +181,7 @@ std::string run(Parts& parts, const RunPlace& place, const std::string& config_p
     const bool stop = interrupted() && state.step < sft.steps;
     const bool save = due(sft.save_every, state.step, sft.steps);
     if (stop || save) {
-      metrics.sync();
+      sync_path(metrics_path(place.dir));
       state.updates = parts.optimizer->updates();
       state.interim = !save;
       save_checkpoint(place.dir, *parts.model.policy, *parts.optimizer, nullptr, state,
