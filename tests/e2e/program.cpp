@@ -6,12 +6,14 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace retort::testing {
@@ -61,6 +63,34 @@ std::string tree_digest(const std::string& folder) {
   std::string text;
   for (const std::string& line : lines) text += line + '\n';
   return text;
+}
+
+std::vector<int> processes_of(const std::string& run) {
+  const fs::path program = fs::canonical(std::getenv("RETORT_PROGRAM"));
+  std::vector<int> learners, workers;
+  for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    std::error_code gone;
+    if (fs::read_symlink(entry.path() / "exe", gone) != program) continue;
+    const std::string line = file_text(entry.path() / "cmdline");
+    if (line.find(run + "/config.toml") != std::string::npos)
+      workers.push_back(std::stoi(name));
+    else if (line.find(run) != std::string::npos)
+      learners.push_back(std::stoi(name));
+  }
+  learners.insert(learners.end(), workers.begin(), workers.end());
+  return learners;
+}
+
+size_t processes_left(const std::string& run) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  std::vector<int> left = processes_of(run);
+  while (!left.empty() && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    left = processes_of(run);
+  }
+  return left.size();
 }
 
 std::vector<nlohmann::json> metrics_of(const std::string& run) {

@@ -36,6 +36,11 @@ void write_text(const std::string& path, const std::string& text);
 // trees.
 std::string tree_digest(const std::string& folder);
 
+// Running processes of the program under test whose command line names `run`: the learner's first.
+std::vector<int> processes_of(const std::string& run);
+// Waits up to 20 s for all of them to end; how many are left.
+size_t processes_left(const std::string& run);
+
 // The rows of RUN/metrics.jsonl, step 0 first.
 std::vector<nlohmann::json> metrics_of(const std::string& run);
 // Their deterministic metrics (base/metric.h), a row a line.

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <sstream>
@@ -205,38 +204,6 @@ TEST(Train, ResumeOfADamagedRunNamesThePlace) {
   expect_refused(trainer + "state.json", "'best_step' is after 'step'");
   damage(trainer + "state.json", [](std::string& bytes) { bytes.resize(bytes.size() / 2); });
   expect_refused(trainer + "state.json", "is no JSON object");
-}
-
-// kill -9 at 30 moments spread over a run, each resumed until it ends: the bytes of the undisturbed
-// run.
-TEST(Train, KilledAtAnyMomentItEndsWithTheSameBytes) {
-  const TemporaryFolder folder;
-  const auto begin = std::chrono::steady_clock::now();
-  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("whole") + "'").code, 0);
-  const double whole_s =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  int killed = 0;
-  for (int round = 0; killed < 30 && round < 60; ++round) {
-    const std::string run = folder.path("killed" + std::to_string(round));
-    bool done = false;
-    for (int attempt = 0; attempt < 60 && !done; ++attempt) {
-      // A fixed, irregular series of shares of the whole run's time on this machine.
-      const double moment = whole_s * (0.03 + 0.0083 * ((round * 31 + attempt * 17) % 113));
-      const ProgramResult result = run_retort(kTiny + " --resume --run '" + run + "'",
-                                              "timeout -s KILL " + std::to_string(moment));
-      done = result.code == 0;
-      killed += done ? 0 : 1;
-      if (!done) {
-        ASSERT_EQ(result.code, 137) << result.err;
-      }
-    }
-    if (!done) {
-      ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "'").code, 0);
-    }
-    expect_same_run(folder.path("whole"), run);
-    fs::remove_all(run);
-  }
-  EXPECT_GE(killed, 30);
 }
 
 TEST(Train, CtrlCSavesAndNamesTheCommandThatGoesOn) {

@@ -5,11 +5,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
-#include <thread>
 
 namespace retort {
 namespace {
@@ -51,21 +49,8 @@ class Workers : public ::testing::Test {
     EXPECT_EQ(compared.code, 0) << compared.out;
   }
 
-  // Processes of this user whose command line names the run.
-  static int processes_of(const std::string& run) {
-    int count = 0;
-    for (const fs::directory_entry& entry : fs::directory_iterator("/proc")) {
-      const std::string name = entry.path().filename().string();
-      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-      const std::string line = file_text(entry.path() / "cmdline");
-      count += line.find(run + "/config.toml") != std::string::npos ? 1 : 0;
-    }
-    return count;
-  }
   static void expect_no_process_left(const std::string& run) {
-    for (int i = 0; i < 1000 && processes_of(run) > 0; ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    EXPECT_EQ(processes_of(run), 0);
+    EXPECT_EQ(testing::processes_left(run), 0u);
   }
 
   static TemporaryFolder* folder_;
