@@ -4,7 +4,7 @@
     rewards = [{ name = "task" }, { name = "command:docs/examples/length_reward.py", weight = 0.1 }]
 
 Retort starts the program once, writes a JSON row a line to its standard input, and waits for one line a
-row: {"id": …, "score": …}, or {"id": …, "outcome": "unverifiable"} when it cannot say.
+row, in any order: {"id": …, "score": …}, or {"id": …, "outcome": "unverifiable"} when it cannot say.
 `retort score --check --reward command:docs/examples/length_reward.py` asks it everything that is promised.
 """
 import json

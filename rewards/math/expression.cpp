@@ -225,7 +225,7 @@ class Reader {
     const int64_t top = negative ? -q->get_num().get_si() : q->get_num().get_si();
     const int64_t bottom = q->get_den().get_si();
     // The principal value of (-8)^{1/3} is not real.
-    if (bottom != 1 && base.is_negative_rational()) fail("has a root of a negative number");
+    if (bottom != 1 && base.is_negative_term()) fail("has a root of a negative number");
     const Number root =
         bottom == 1 ? base : must(Number::root(base, static_cast<uint64_t>(bottom)));
     return must(Number::power(root, top));

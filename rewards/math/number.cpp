@@ -1,7 +1,9 @@
 #include "rewards/math/number.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 namespace retort::math {
 namespace {
@@ -10,49 +12,69 @@ constexpr size_t kMaxTerms = 32;
 constexpr size_t kMaxBits = 10000;
 constexpr int64_t kMaxExponent = 10000;
 constexpr int64_t kMaxPiPower = 64;
+constexpr uint64_t kMaxDegree = 64;
+constexpr long kMaxDegreeOfProducts = 1000;
 constexpr uint64_t kTrialDivisors = 100'000;
 
 size_t bits(const mpz_class& value) { return mpz_sizeinbase(value.get_mpz_t(), 2); }
 size_t bits(const mpq_class& value) { return bits(value.get_num()) + bits(value.get_den()); }
 
-// value = square^2 x rest with a square-free rest; false when that cannot be told cheaply. value >
-// 0.
-bool split_square(const mpz_class& value, mpz_class& square, mpz_class& rest) {
-  square = 1;
-  rest = 1;
+struct PrimePower {
+  mpz_class prime;
+  int64_t count;
+};
+
+// The prime factors of value > 0; nullopt when they cannot be told cheaply.
+std::optional<std::vector<PrimePower>> factors_of(const mpz_class& value) {
+  std::vector<PrimePower> factors;
   mpz_class left = value;
   for (uint64_t p = 2; p <= kTrialDivisors && left > 1; p += p == 2 ? 1 : 2) {
     if (mpz_class(p) * p > left) break;
-    int count = 0;
-    while (mpz_divisible_ui_p(left.get_mpz_t(), p) != 0) {
-      left /= p;
-      ++count;
-    }
-    for (int i = 0; i < count / 2; ++i) square *= p;
-    if (count % 2 == 1) rest *= p;
+    int64_t count = 0;
+    for (; mpz_divisible_ui_p(left.get_mpz_t(), p) != 0; ++count) left /= p;
+    if (count > 0) factors.push_back({mpz_class(p), count});
   }
-  if (left == 1) return true;
-  // Every prime factor of what is left is beyond the trial divisors, or it is a prime itself.
-  if (mpz_perfect_square_p(left.get_mpz_t()) != 0) {
+  if (left == 1) return factors;
+  // A large prime, or a power of one.
+  for (uint64_t degree = 6; degree >= 1; --degree) {
     mpz_class root;
-    mpz_sqrt(root.get_mpz_t(), left.get_mpz_t());
-    square *= root;
-    return true;
+    if (mpz_root(root.get_mpz_t(), left.get_mpz_t(), degree) == 0) continue;
+    // Below 2^64 the test is a proof.
+    if (bits(root) > 64 || mpz_probab_prime_p(root.get_mpz_t(), 25) == 0) return std::nullopt;
+    factors.push_back({root, static_cast<int64_t>(degree)});
+    return factors;
   }
-  // Below the cube of the trial bound it has at most two prime factors, and no square: square-free.
-  static const mpz_class kCube("1000000000000000");
-  if (left >= kCube) return false;
-  rest *= left;
-  return true;
+  return std::nullopt;
+}
+
+// base^(num/den) to 256 bits, 0 < num < den.
+mpf_class root_power(const mpz_class& base, const mpq_class& exponent, int bits) {
+  const uint64_t degree = exponent.get_den().get_ui();
+  mpz_class scaled;
+  mpz_pow_ui(scaled.get_mpz_t(), base.get_mpz_t(), exponent.get_num().get_ui());
+  scaled <<= static_cast<uint64_t>(bits) * degree;
+  mpz_root(scaled.get_mpz_t(), scaled.get_mpz_t(), degree);
+  mpf_class result(scaled, bits);
+  mpf_div_2exp(result.get_mpf_t(), result.get_mpf_t(), static_cast<uint64_t>(bits));
+  return result;
 }
 
 }  // namespace
 
-Number::Number(const mpq_class& value) { add({1, 0}, value); }
+bool Number::Key::operator<(const Key& other) const {
+  if (pi != other.pi) return pi < other.pi;
+  return std::lexicographical_compare(roots.begin(), roots.end(), other.roots.begin(),
+                                      other.roots.end(), [](const Power& a, const Power& b) {
+                                        return a.prime != b.prime ? a.prime < b.prime
+                                                                  : a.exponent < b.exponent;
+                                      });
+}
+
+Number::Number(const mpq_class& value) { add({}, value); }
 
 Number Number::pi() {
   Number number;
-  number.add({1, 1}, 1);
+  number.add({{}, 1}, 1);
   return number;
 }
 
@@ -64,16 +86,17 @@ void Number::add(const Key& key, const mpq_class& coefficient) {
 
 bool Number::within_limits() const {
   if (terms_.size() > kMaxTerms) return false;
-  for (const auto& [key, coefficient] : terms_)
-    if (bits(coefficient) > kMaxBits || bits(key.first) > kMaxBits ||
-        std::abs(key.second) > kMaxPiPower)
-      return false;
+  for (const auto& [key, coefficient] : terms_) {
+    if (bits(coefficient) > kMaxBits || std::abs(key.pi) > kMaxPiPower) return false;
+    for (const Power& power : key.roots)
+      if (power.exponent.get_den() > kMaxDegreeOfProducts) return false;
+  }
   return true;
 }
 
 std::optional<mpq_class> Number::rational() const {
   if (terms_.empty()) return mpq_class(0);
-  if (terms_.size() > 1 || terms_.begin()->first != Key(1, 0)) return std::nullopt;
+  if (terms_.size() > 1 || terms_.begin()->first != Key()) return std::nullopt;
   return terms_.begin()->second;
 }
 
@@ -85,9 +108,9 @@ mpf_class Number::approximate() const {
   mpf_class sum(0, kBits);
   for (const auto& [key, coefficient] : terms_) {
     mpf_class term(coefficient, kBits);
-    term *= sqrt(mpf_class(key.first, kBits));
-    for (int64_t k = 0; k < std::abs(key.second); ++k) {
-      if (key.second > 0)
+    for (const Power& power : key.roots) term *= root_power(power.prime, power.exponent, kBits);
+    for (int64_t k = 0; k < std::abs(key.pi); ++k) {
+      if (key.pi > 0)
         term *= kPi;
       else
         term /= kPi;
@@ -110,17 +133,59 @@ std::optional<Number> Number::sum(const Number& a, const Number& b) {
   return result;
 }
 
+// term *= prime^exponent
+void Number::multiply(Term& term, const mpz_class& prime, const mpq_class& exponent) {
+  std::vector<Power>& roots = term.key.roots;
+  auto at = std::lower_bound(roots.begin(), roots.end(), prime,
+                             [](const Power& one, const mpz_class& p) { return one.prime < p; });
+  const bool there = at != roots.end() && at->prime == prime;
+  const mpq_class total = there ? mpq_class(at->exponent + exponent) : exponent;
+  mpz_class whole;
+  mpz_fdiv_q(whole.get_mpz_t(), total.get_num_mpz_t(), total.get_den_mpz_t());
+  mpz_class power;
+  mpz_pow_ui(power.get_mpz_t(), prime.get_mpz_t(), mpz_class(abs(whole)).get_ui());
+  if (whole >= 0)
+    term.q *= power;
+  else
+    term.q /= power;
+  const mpq_class rest = total - whole;
+  if (rest == 0 && there)
+    roots.erase(at);
+  else if (there)
+    at->exponent = rest;
+  else if (rest != 0)
+    roots.insert(at, {prime, rest});
+}
+
 std::optional<Number> Number::product(const Number& a, const Number& b) {
-  if (a.terms_.size() * b.terms_.size() > kMaxTerms * kMaxTerms) return std::nullopt;
   Number result;
   for (const auto& [left, x] : a.terms_)
     for (const auto& [right, y] : b.terms_) {
-      // sqrt(m) sqrt(n) = g sqrt(m/g n/g): square-free again, since m/g and n/g share no factor.
-      const mpz_class g = gcd(left.first, right.first);
-      const mpz_class n = (left.first / g) * (right.first / g);
-      result.add({n, left.second + right.second}, x * y * g);
+      Term term{x * y, left};
+      term.key.pi += right.pi;
+      for (const Power& power : right.roots) multiply(term, power.prime, power.exponent);
+      result.add(term.key, term.q);
     }
   if (!result.within_limits()) return std::nullopt;
+  return result;
+}
+
+// term^exponent, term > 0. nullopt when its factors cannot be told, or pi gets a root.
+std::optional<Number::Term> Number::raised(const Term& term, const mpq_class& exponent) {
+  Term result{1, {}};
+  const mpq_class pi = term.key.pi * exponent;
+  if (pi.get_den() != 1 || !pi.get_num().fits_slong_p()) return std::nullopt;
+  result.key.pi = pi.get_num().get_si();
+  for (const bool top : {true, false}) {
+    const auto factors = factors_of(top ? term.q.get_num() : term.q.get_den());
+    if (!factors) return std::nullopt;
+    for (const PrimePower& factor : *factors) {
+      const mpq_class times = (top ? factor.count : -factor.count) * exponent;
+      multiply(result, factor.prime, times);
+    }
+  }
+  for (const Power& power : term.key.roots)
+    multiply(result, power.prime, power.exponent * exponent);
   return result;
 }
 
@@ -128,12 +193,15 @@ std::optional<Number> Number::reciprocal() const {
   if (terms_.empty()) return std::nullopt;
   if (terms_.size() == 1) {
     const auto& [key, coefficient] = *terms_.begin();
-    Number result;  // 1 / (q sqrt(n) pi^k) = sqrt(n) / (q n) pi^-k
-    result.add({key.first, -key.second}, 1 / (coefficient * key.first));
+    Term inverse{1 / coefficient, {{}, -key.pi}};
+    for (const Power& power : key.roots) multiply(inverse, power.prime, -power.exponent);
+    Number result;
+    result.add(inverse.key, inverse.q);
     return result;
   }
   if (terms_.size() != 2) return std::nullopt;
-  // 1 / (a + b) = (a - b) / (a^2 - b^2), whose denominator is one term when the powers of pi agree.
+  // 1 / (a + b) = (a - b) / (a^2 - b^2), whose denominator is one term for square roots with the
+  // same power of pi.
   Number conjugate = *this;
   auto& last = conjugate.terms_.rbegin()->second;
   last = -last;
@@ -156,8 +224,11 @@ std::optional<Number> Number::power(const Number& base, int64_t exponent) {
   if (exponent < -kMaxExponent || exponent > kMaxExponent) return std::nullopt;
   // The result's size is known before anything is computed.
   size_t most = 0;
-  for (const auto& [key, coefficient] : base.terms_)
-    most = std::max(most, bits(coefficient) + bits(key.first));
+  for (const auto& [key, coefficient] : base.terms_) {
+    size_t size = bits(coefficient);
+    for (const Power& power : key.roots) size += bits(power.prime);
+    most = std::max(most, size);
+  }
   const auto steps = static_cast<uint64_t>(std::abs(exponent));
   const bool trivial = base.rational() && (abs(*base.rational()) == 1 || base.is_zero());
   if (!trivial && most * steps > 2 * kMaxBits) return std::nullopt;
@@ -172,30 +243,21 @@ std::optional<Number> Number::power(const Number& base, int64_t exponent) {
 }
 
 std::optional<Number> Number::root(const Number& value, uint64_t degree) {
-  const std::optional<mpq_class> rational = value.rational();
-  if (!rational || degree < 2 || degree > 64) return std::nullopt;
-  if (*rational == 0) return Number();
-  if (*rational < 0) {
+  if (degree < 2 || degree > kMaxDegree) return std::nullopt;
+  if (value.is_zero()) return Number();
+  if (value.terms_.size() != 1) return std::nullopt;
+  const auto& [key, coefficient] = *value.terms_.begin();
+  if (coefficient < 0) {
     if (degree % 2 == 0) return std::nullopt;
     const std::optional<Number> positive = root(value.negated(), degree);
     return positive ? std::optional(positive->negated()) : std::nullopt;
   }
-  const mpz_class &p = rational->get_num(), &q = rational->get_den();
-  if (degree == 2) {
-    mpz_class square, rest;  // sqrt(p / q) = sqrt(p q) / q
-    if (!split_square(p * q, square, rest)) return std::nullopt;
-    Number result;
-    mpq_class coefficient(square, q);
-    coefficient.canonicalize();
-    result.add({rest, 0}, coefficient);
-    if (!result.within_limits()) return std::nullopt;
-    return result;
-  }
-  mpz_class top, bottom;
-  if (mpz_root(top.get_mpz_t(), p.get_mpz_t(), degree) == 0 ||
-      mpz_root(bottom.get_mpz_t(), q.get_mpz_t(), degree) == 0)
-    return std::nullopt;
-  return Number(mpq_class(top, bottom));
+  const std::optional<Term> term = raised({coefficient, key}, mpq_class(1, degree));
+  if (!term) return std::nullopt;
+  Number result;
+  result.add(term->key, term->q);
+  if (!result.within_limits()) return std::nullopt;
+  return result;
 }
 
 }  // namespace retort::math

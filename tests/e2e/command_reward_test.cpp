@@ -153,6 +153,24 @@ TEST(CommandReward, AProgramThatDiesIsStartedAgainAndTheRunIsTheSame) {
   EXPECT_EQ(count_of(mortal, "decision"), 0);
 }
 
+// Hangs once: the row's deadline ends it, the row is asked again.
+TEST(CommandReward, AProgramThatHangsIsStartedAgainAndTheRunIsTheSame) {
+  const TemporaryFolder folder;
+  const std::string sound = folder.path("sound"), slow = folder.path("slow");
+  ASSERT_EQ(run_retort(train_with(folder.path(), kExample, 2) + "--run '" + sound + "'").code, 0);
+  const std::string path =
+      program_with(folder.path(),
+                   "once = here + ('hung' if '+' in str(row['prompt']) else '')\n        "
+                   "if not os.path.exists(once): open(once, 'w').close(); time.sleep(600)");
+  const std::string own = "command:" + path + ",deadline_s=3";
+  const ProgramResult result =
+      run_retort(train_with(folder.path(), own, 2) + "--run '" + slow + "'");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(file_text(slow + "/log.txt").find("did not answer in time; it is started again"),
+            std::string::npos);
+  EXPECT_EQ(metrics_without(slow, own), metrics_without(sound, kExample));
+}
+
 // Has no answer to some tasks while the file `broken` is there.
 TEST(CommandReward, AGroupWithoutAScoreGivesWayAndAResumedRunKeepsThat) {
   const TemporaryFolder folder;
