@@ -72,6 +72,39 @@ std::string read_file(const std::string& path) {
   }
 }
 
+LineReader::LineReader(std::string path)
+    : path_(std::move(path)),
+      descriptor_(path_ == "-" ? STDIN_FILENO : ::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (descriptor_ < 0) fail(path_, "cannot be read", errno, "give the path of a file");
+}
+LineReader::~LineReader() {
+  if (path_ != "-") ::close(descriptor_);
+}
+
+bool LineReader::next(std::string& line) {
+  line.clear();
+  bool any = false;
+  for (;;) {
+    const size_t end = block_.find('\n', begin_);
+    line.append(block_, begin_, end == std::string::npos ? end : end - begin_);
+    any = any || begin_ < block_.size();
+    if (end != std::string::npos) {
+      begin_ = end + 1;
+      return true;
+    }
+    begin_ = 0;
+    block_.resize(1 << 16);
+    ssize_t got = 0;
+    do got = ::read(descriptor_, block_.data(), block_.size());
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+      fail(path_ == "-" ? "standard input" : path_, "cannot be read", errno,
+           "give the path of a file");
+    block_.resize(static_cast<size_t>(got));
+    if (got == 0) return any;
+  }
+}
+
 void write_file_atomic(const std::string& path, std::string_view bytes, unsigned mode) {
   const std::string beside = path + ".tmp";
   {

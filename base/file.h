@@ -12,6 +12,25 @@ namespace retort {
 // The whole file. UserError when it cannot be read (missing, a folder, no permission).
 std::string read_file(const std::string& path);
 
+// The lines of a file, one at a time in memory; "-": of standard input. UserError as read_file's.
+// One thread.
+class LineReader {
+ public:
+  explicit LineReader(std::string path);
+  ~LineReader();
+  LineReader(const LineReader&) = delete;
+  LineReader& operator=(const LineReader&) = delete;
+
+  // The next line without its line feed, which the last one need not have; false after the last.
+  bool next(std::string& line);
+
+ private:
+  std::string path_;
+  int descriptor_;
+  std::string block_;  // read, from begin_ on not yet handed out
+  size_t begin_ = 0;
+};
+
 // Makes `path` hold exactly these bytes, or leaves it as it was: written beside as `path.tmp`,
 // synced, renamed over `path`, and the folder synced. A crash at any instruction leaves the old
 // file or the new.

@@ -7,8 +7,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <iostream>
-#include <iterator>
 
 namespace retort {
 namespace {
@@ -90,9 +88,29 @@ JsonLine whole_numbers_only(const JsonRow& row) {
   };
 }
 
-std::string read_all(const std::string& file) {
-  if (file != "-") return read_file(file);
-  return {std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>()};
+// One line without its line feed.
+void parse_line(std::string_view line, uint64_t number, const std::string& file,
+                const JsonLine& row) {
+  if (number == 1 && line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
+  if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
+  const std::string place = file + ":" + std::to_string(number);
+  const size_t invalid = find_invalid_utf8(line);
+  if (invalid != std::string_view::npos)
+    throw UserError(place,
+                    "byte " + std::to_string(invalid + 1) + " of the line is not valid UTF-8",
+                    "write the file as UTF-8");
+  json object;
+  try {
+    object = json::parse(line);
+  } catch (const json::exception& error) {
+    throw UserError(place, "not a JSON object: " + reason(error), "write one JSON object a line");
+  }
+  if (find_excess(line).is_too_deep)
+    throw UserError(place, "nested deeper than " + std::to_string(kMaxDepth) + " levels",
+                    "write what is inside as a text");
+  if (!object.is_object())
+    throw UserError(place, std::string("got ") + type_of(object), "write one JSON object a line");
+  row(object, line, place);
 }
 
 }  // namespace
@@ -129,32 +147,11 @@ size_t find_invalid_utf8(std::string_view text) {
 }
 
 void parse_json_lines(std::string_view text, const std::string& file, const JsonLine& row) {
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   uint64_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = text.substr(begin, end - begin);
+    parse_line(text.substr(begin, end - begin), ++number, file, row);
     begin = end + 1;
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string place = file + ":" + std::to_string(number);
-    const size_t invalid = find_invalid_utf8(line);
-    if (invalid != std::string_view::npos)
-      throw UserError(place,
-                      "byte " + std::to_string(invalid + 1) + " of the line is not valid UTF-8",
-                      "write the file as UTF-8");
-    json object;
-    try {
-      object = json::parse(line);
-    } catch (const json::exception& error) {
-      throw UserError(place, "not a JSON object: " + reason(error), "write one JSON object a line");
-    }
-    if (find_excess(line).is_too_deep)
-      throw UserError(place, "nested deeper than " + std::to_string(kMaxDepth) + " levels",
-                      "write what is inside as a text");
-    if (!object.is_object())
-      throw UserError(place, std::string("got ") + type_of(object), "write one JSON object a line");
-    row(object, line, place);
   }
 }
 
@@ -165,12 +162,13 @@ void parse_json_lines(std::string_view text, const std::string& file, const Json
 void read_json_lines(const std::string& file, const JsonLine& row) {
   const std::string name = file == "-" ? "standard input" : file;
   bool empty = true;
-  parse_json_lines(
-      read_all(file), name,
-      JsonLine([&](const json& object, std::string_view line, const std::string& place) {
-        empty = false;
-        row(object, line, place);
-      }));
+  const JsonLine seen = [&](const json& object, std::string_view line, const std::string& place) {
+    empty = false;
+    row(object, line, place);
+  };
+  LineReader reader(file);
+  std::string line;
+  for (uint64_t number = 1; reader.next(line); ++number) parse_line(line, number, name, seen);
   if (empty) throw UserError(name, "has no rows", "write one JSON object a line");
 }
 

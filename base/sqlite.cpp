@@ -6,6 +6,9 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <string_view>
 #include <utility>
 
 namespace retort {
@@ -28,6 +31,9 @@ constexpr const char* kCacheKibibytes = "16384";
 [[noreturn]] void fail(const std::string& path, sqlite3* handle, int code, std::string_view sql,
                        const char* file, int line, const std::string& users_place = "") {
   const std::string message = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
+  if ((code & 0xff) == SQLITE_AUTH && !users_place.empty())
+    throw UserError(users_place, "a condition may not do that (" + message + ")",
+                    "compare columns, as level <= 3");
   switch (code & 0xff) {
     case SQLITE_CANTOPEN:
       throw UserError(path, "cannot be opened (" + message + ")", "give the path of a database");
@@ -39,6 +45,8 @@ constexpr const char* kCacheKibibytes = "16384";
     case SQLITE_IOERR:
       throw UserError(path, "cannot be read or written (" + message + ")",
                       "make room on the disk, then go on with --resume");
+    case SQLITE_INTERRUPT:
+      throw UserError(users_place, "takes too long", "give a condition that is decided row by row");
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
@@ -96,11 +104,56 @@ bool must_be_read_alone(const std::string& path) {
 
 }  // namespace
 
+// ---- What a user's SQL may do
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr int kOperationsBetweenLooks = 10'000;  // about a millisecond
+
+int is_past(void* end) { return Clock::now() >= *static_cast<Clock::time_point*>(end) ? 1 : 0; }
+
+int authorize(void*, int action, const char*, const char* name, const char*, const char*) {
+  switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_RECURSIVE:
+      return SQLITE_OK;
+    case SQLITE_FUNCTION: {
+      // The same store gives the same tasks.
+      constexpr std::string_view kRefused[] = {"load_extension", "random", "randomblob",
+                                               "fts3_tokenizer"};
+      return std::ranges::count(kRefused, std::string_view(name)) > 0 ? SQLITE_DENY : SQLITE_OK;
+    }
+    default:
+      return SQLITE_DENY;
+  }
+}
+
+// While it lives the connection compiles only what authorize() allows.
+class Authorizer {
+ public:
+  explicit Authorizer(sqlite3* handle) : handle_(handle) {
+    if (handle_ != nullptr) sqlite3_set_authorizer(handle_, authorize, nullptr);
+  }
+  ~Authorizer() {
+    if (handle_ != nullptr) sqlite3_set_authorizer(handle_, nullptr, nullptr);
+  }
+  Authorizer(const Authorizer&) = delete;
+  Authorizer& operator=(const Authorizer&) = delete;
+
+ private:
+  sqlite3* const handle_;
+};
+
+}  // namespace
+
 // ---- Statement
 
 Statement::Statement(std::shared_ptr<SqliteConnection> connection, std::string_view sql,
-                     std::string users_place)
-    : connection_(std::move(connection)), users_place_(std::move(users_place)) {
+                     std::string users_place, double limit_s)
+    : connection_(std::move(connection)), users_place_(std::move(users_place)), limit_s_(limit_s) {
+  const Authorizer authorizer(users_place_.empty() ? nullptr : connection_->handle);
   const int code = sqlite3_prepare_v3(connection_->handle, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement_, nullptr);
   if (code != SQLITE_OK)
@@ -111,7 +164,9 @@ Statement::~Statement() { sqlite3_finalize(statement_); }
 Statement::Statement(Statement&& other) noexcept
     : connection_(std::move(other.connection_)),
       statement_(std::exchange(other.statement_, nullptr)),
-      users_place_(std::move(other.users_place_)) {}
+      users_place_(std::move(other.users_place_)),
+      limit_s_(other.limit_s_),
+      spent_s_(other.spent_s_) {}
 
 void Statement::bind(int parameter, std::nullptr_t) {
   RT_SQLITE(*connection_, sqlite3_bind_null(statement_, parameter), sql_of(statement_));
@@ -137,8 +192,21 @@ void Statement::bind(int parameter, Blob value) {
             sql_of(statement_));
 }
 
-bool Statement::next() {
+int Statement::step() {
+  if (users_place_.empty()) return sqlite3_step(statement_);
+  const Authorizer authorizer(connection_->handle);  // SQLite may compile it again
+  const auto begin = Clock::now();
+  Clock::time_point end = begin + std::chrono::duration_cast<Clock::duration>(
+                                      std::chrono::duration<double>(limit_s_ - spent_s_));
+  sqlite3_progress_handler(connection_->handle, kOperationsBetweenLooks, is_past, &end);
   const int code = sqlite3_step(statement_);
+  sqlite3_progress_handler(connection_->handle, 0, nullptr, nullptr);
+  spent_s_ += std::chrono::duration<double>(Clock::now() - begin).count();
+  return code;
+}
+
+bool Statement::next() {
+  const int code = step();
   if (code == SQLITE_ROW) return true;
   if (code != SQLITE_DONE) {
     const std::string sql = sql_of(statement_);
@@ -223,8 +291,8 @@ void Database::execute(const std::string& sql) {
 
 Statement Database::prepare(std::string_view sql) { return Statement(connection_, sql); }
 
-Statement Database::prepare_users(std::string_view sql, const std::string& place) {
-  return Statement(connection_, sql, place);
+Statement Database::prepare_users(std::string_view sql, const std::string& place, double limit_s) {
+  return Statement(connection_, sql, place, limit_s);
 }
 
 std::optional<int64_t> Database::integer(std::string_view sql) {

@@ -30,9 +30,11 @@ enum class ColumnType { kNull, kInteger, kReal, kText, kBlob };
 // open.
 class Statement {
  public:
-  // With a `users_place` the SQL is the user's own: what is wrong with it is a UserError there.
+  // With a `users_place` the SQL is the user's own: what is wrong with it is a UserError there. It
+  // may read tables and call functions of its arguments, nothing else (no writing, attaching,
+  // loading, pragmas, chance), and run for `limit_s` seconds in all.
   Statement(std::shared_ptr<SqliteConnection> connection, std::string_view sql,
-            std::string users_place = "");
+            std::string users_place = "", double limit_s = 0);
   ~Statement();
   Statement(Statement&& other) noexcept;
   Statement(const Statement&) = delete;
@@ -82,7 +84,9 @@ class Statement {
   void bind_integer(int parameter, int64_t value);
   std::shared_ptr<SqliteConnection> connection_;
   sqlite3_stmt* statement_ = nullptr;
+  int step();
   std::string users_place_;
+  double limit_s_ = 0, spent_s_ = 0;  // of the user's own
 };
 
 class Database {
@@ -98,8 +102,8 @@ class Database {
   // Statements without parameters, separated by ';'; rows are passed over.
   void execute(const std::string& sql);
   Statement prepare(std::string_view sql);
-  // One statement that holds SQL of the user's.
-  Statement prepare_users(std::string_view sql, const std::string& place);
+  // One statement that holds SQL of the user's, with seconds that it may take.
+  Statement prepare_users(std::string_view sql, const std::string& place, double limit_s);
   // First column of the first row; nullopt when there is no row or it is NULL.
   std::optional<int64_t> integer(std::string_view sql);
   std::optional<std::string> text(std::string_view sql);

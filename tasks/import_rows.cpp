@@ -58,13 +58,13 @@ std::string id_of(const Json& row, const std::string& key, const std::string& pl
 
 }  // namespace
 
-std::vector<ImportRow> read_import_rows(const std::string& file, const ImportOptions& options) {
+void each_import_row(const std::string& file, const ImportOptions& options,
+                     const TaskStore::AddRow& visit) {
   refuse_other_formats(file);
   const std::string name = name_of(file);
   const std::string source = !options.source.empty() ? options.source
                              : file == "-"           ? "standard input"
                                                      : name.substr(0, name.rfind('.'));
-  std::vector<ImportRow> rows;
   std::map<std::string, int64_t> lines;  // of the ids met
   const JsonLine read_row = [&](const Json& object, std::string_view line,
                                 const std::string& place) {
@@ -85,9 +85,14 @@ std::vector<ImportRow> read_import_rows(const std::string& file, const ImportOpt
       row.row.source = source;
       row.source_is_guessed = options.source.empty();
     }
-    rows.push_back(std::move(row));
+    visit(row);
   };
   read_json_lines(file, read_row);
+}
+
+std::vector<ImportRow> read_import_rows(const std::string& file, const ImportOptions& options) {
+  std::vector<ImportRow> rows;
+  each_import_row(file, options, [&](const ImportRow& row) { rows.push_back(row); });
   return rows;
 }
 

@@ -101,6 +101,10 @@ std::string verl_row(const StoredTask& stored) {
 
 std::string row_in_shape(const StoredTask& stored, RowShape shape) {
   if (shape == stored.row.shape) return stored.text;
+  if (stored.row.answer_key.empty())
+    throw UserError("task " + std::to_string(stored.id),
+                    "has no gold answer, which a row in verl's shape has",
+                    "leave it out with --where, or export in TRL's shape");
   return shape == RowShape::kTrl ? trl_row(stored) : verl_row(stored);
 }
 

@@ -47,7 +47,8 @@ class RowReader {
     result.prompt_key = options_.prompt_key;
     read_prompt(member(options_.prompt_key, options_.prompt_setting), result.task);
     result.answer_key = verl_ ? std::string(kRewardModel) : gold_key();
-    result.task.answer = canonical_json(gold_text(result.answer_key));
+    result.task.answer = result.answer_key.empty() ? std::string(kNoGold)
+                                                   : canonical_json(gold_text(result.answer_key));
     result.source = text_or_empty("data_source");
     result.level = integer("level");
     read_split(result);
@@ -103,8 +104,19 @@ class RowReader {
         if (at != row_.end() && !at->is_null()) return std::string(key);
       }
     }
-    member(options_.answer_key, options_.answer_setting);
-    return options_.answer_key;
+    if (row_.contains(options_.answer_key) || options_.answer_key != kGoldKeys[0] ||
+        looks_like_gold())
+      member(options_.answer_key, options_.answer_setting);
+    return row_.contains(options_.answer_key) ? options_.answer_key : "";
+  }
+
+  // A key that may be a slip of the pen for that of the gold.
+  bool looks_like_gold() const {
+    std::vector<std::string> keys;
+    for (const auto& item : row_.items()) keys.push_back(item.key());
+    return std::ranges::any_of(kGoldKeys, [&](std::string_view gold) {
+      return row_.contains(gold) || !did_you_mean(gold, keys).empty();
+    });
   }
 
   // The text of the gold as the row has it.

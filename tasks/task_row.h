@@ -1,7 +1,8 @@
 #pragma once
 // A task as one JSON object, in the shapes that data sets have.
 //   TRL   {"prompt": "2+2=" or [{"role", "content"}], "answer": 4, …}; the gold also under
-//         `solution` or `ground_truth`; further columns are kept
+//         `solution` or `ground_truth`; further columns are kept. A row without any of them is one
+//         for rewards that need no gold: its answer is kNoGold
 //   verl  {"data_source": "openai/gsm8k", "prompt": [{"role", "content"}], "ability": "math",
 //         "reward_model": {"style": "rule", "ground_truth": "4"}, "extra_info": {"split", …}}
 // A row is in verl's shape when `reward_model` is an object.
@@ -31,7 +32,8 @@ struct TaskRow {
   std::string source;            // `data_source`; "" when there is none
   std::optional<int64_t> level;  // `level` when it is an integer, of a family or not
   std::string prompt_key;        // member that the prompt was read from
-  std::string answer_key;        // member of the gold; "reward_model" in verl's shape
+  // member of the gold; "reward_model" in verl's shape; "" where the row has none
+  std::string answer_key;
 };
 
 // `line` is the text of `row`. UserError at `place` (FILE:LINE) when the row is no task: a key of

@@ -75,6 +75,16 @@ bool holds_store(const std::string& path) {
   return true;
 }
 
+// What a failed import left of a store that it wanted to make: a database without a table.
+void remove_blank(const std::string& path) {
+  if (!std::filesystem::exists(path)) return;
+  {
+    Database database = Database::open(path, Database::Mode::kRead);
+    if (!is_blank_database(database)) return;  // another program's
+  }
+  for (const char* ending : {"", "-wal", "-shm"}) std::filesystem::remove(path + ending);
+}
+
 // The rows of one import, added within its transaction.
 class Importer {
  public:
@@ -216,6 +226,29 @@ TaskStore TaskStore::open(const std::string& path) {
 
 ImportCounts TaskStore::import(const std::string& path, const std::vector<ImportRow>& rows,
                                const std::string& origin) {
+  return import_each(
+      path,
+      [&](const AddRow& add) {
+        for (const ImportRow& row : rows) add(row);
+      },
+      origin);
+}
+
+ImportCounts TaskStore::import_each(const std::string& path,
+                                    const std::function<void(const AddRow&)>& rows,
+                                    const std::string& origin) {
+  const bool is_new = !std::filesystem::exists(path);
+  try {
+    return import_rows(path, rows, origin);
+  } catch (...) {
+    if (is_new) remove_blank(path);
+    throw;
+  }
+}
+
+ImportCounts TaskStore::import_rows(const std::string& path,
+                                    const std::function<void(const AddRow&)>& rows,
+                                    const std::string& origin) {
   Database database = Database::open(
       path, holds_store(path) ? Database::Mode::kReadWrite : Database::Mode::kCreate);
   Transaction transaction(database);
@@ -231,7 +264,7 @@ ImportCounts TaskStore::import(const std::string& path, const std::vector<Import
   const int64_t import = add_import.integer(0);
   RT_CHECK(!add_import.next());
   Importer importer(database, import);
-  for (const ImportRow& row : rows) importer.add(row);
+  rows([&](const ImportRow& row) { importer.add(row); });
   const ImportCounts& counts = importer.counts();
   database.prepare("UPDATE import SET rows = ?, added = ?, changed = ? WHERE id = ?")
       .run(counts.rows, counts.added, counts.changed, import);
@@ -240,7 +273,7 @@ ImportCounts TaskStore::import(const std::string& path, const std::vector<Import
 }
 
 void TaskStore::each(const std::string& where, const std::string& place,
-                     const std::function<void(const StoredTask&)>& visit) {
+                     const std::function<void(const StoredTask&)>& visit, double limit_s) {
   std::string sql = "SELECT " + std::string(kColumns) +
                     " FROM revision r WHERE revision = (SELECT max(revision) FROM revision WHERE "
                     "task = r.task)";
@@ -248,7 +281,7 @@ void TaskStore::each(const std::string& where, const std::string& place,
     check_condition(where, place);
     sql += " AND task IN (SELECT id FROM current_task WHERE (\n" + where + "\n))";
   }
-  Statement statement = database_.prepare_users(sql + " ORDER BY task", place);
+  Statement statement = database_.prepare_users(sql + " ORDER BY task", place, limit_s);
   while (statement.next()) visit(stored_task(statement));
 }
 

@@ -50,16 +50,21 @@ class TaskStore {
   // For reading. A store that is written meanwhile is seen as it was when a query began.
   static TaskStore open(const std::string& path);
 
-  // Adds rows in one transaction, all or none; makes the store when the file is missing or blank.
+  // Adds the rows that `rows` hands to its argument, one after another, in one transaction, all or
+  // none; makes the store when the file is missing or blank, and leaves none when that fails.
   // `origin` says where they come from: a file, or the command that made them.
+  using AddRow = std::function<void(const ImportRow&)>;
+  static ImportCounts import_each(const std::string& path,
+                                  const std::function<void(const AddRow&)>& rows,
+                                  const std::string& origin);
   static ImportCounts import(const std::string& path, const std::vector<ImportRow>& rows,
                              const std::string& origin);
 
   // The last revisions of the tasks that `where` holds for, by id; "": all. `where` is a condition
   // in SQL over the columns of the view `current_task`; UserError at `place` when SQLite does not
-  // take it.
+  // take it, or it has not found its tasks within `limit_s` seconds.
   void each(const std::string& where, const std::string& place,
-            const std::function<void(const StoredTask&)>& visit);
+            const std::function<void(const StoredTask&)>& visit, double limit_s = 60);
 
   // One revision; the last without a number. UserError at `place` when there is none.
   StoredTask get(int64_t id, std::optional<int64_t> revision, const std::string& place);
@@ -73,6 +78,9 @@ class TaskStore {
   std::vector<Origin> revisions(int64_t id);  // by revision
 
  private:
+  static ImportCounts import_rows(const std::string& path,
+                                  const std::function<void(const AddRow&)>& rows,
+                                  const std::string& origin);
   explicit TaskStore(Database database) : database_(std::move(database)) {}
   Database database_;
 };
@@ -92,5 +100,8 @@ struct ImportOptions {
   std::string id_key;
 };
 std::vector<ImportRow> read_import_rows(const std::string& file, const ImportOptions& options);
+// The same, a row at a time, so that a file may be larger than memory.
+void each_import_row(const std::string& file, const ImportOptions& options,
+                     const TaskStore::AddRow& visit);
 
 }  // namespace retort

@@ -5,9 +5,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace retort {
+
+// `answer` of a task without a gold answer: a reward that needs one refuses it.
+inline constexpr std::string_view kNoGold = "null";
 
 enum class Split : uint8_t { kTrain = 0, kHeldOut = 1 };
 

@@ -244,8 +244,9 @@ TEST(TaskFile, ErrorsNameFileAndLine) {
   EXPECT_EQ(error("{\"promt\": \"a\", \"answer\": 1}"),
             "FILE:2: no key 'prompt' (did you mean promt?); add it, or name the row's own key with "
             "tasks.prompt_key");
-  EXPECT_EQ(error("{\"prompt\": \"a\", \"result\": 1}"),
-            "FILE:2: no key 'answer'; add it, or name the row's own key with tasks.answer_key");
+  EXPECT_EQ(error("{\"prompt\": \"a\", \"Answer\": 1}"),
+            "FILE:2: no key 'answer' (did you mean Answer?); add it, or name the row's own key "
+            "with tasks.answer_key");
   EXPECT_EQ(
       error("{\"prompt\": \"a\", \"answer\": null}"),
       "FILE:2: 'answer' is null; give a value, or name the row's own key with tasks.answer_key");

@@ -16,8 +16,10 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 #include <filesystem>
+#include <fstream>
 #include <set>
 
 namespace retort::tests {
@@ -306,10 +308,66 @@ TEST_F(TaskStoreTest, ConditionsAreSql) {
             "--where: SQLite does not take it (malformed JSON); mend the condition");
   EXPECT_EQ(error("1) OR (1"),
             "--where: a bracket or a quote of the condition '1) OR (1' has no partner; close it");
-  for (const char* where : {"1; DROP TABLE task", "'", "(1", "1)", "1 /*", "1 ORDER BY id",
-                            "raise(abort, 'x')", "load_extension('x')"})
+  for (const char* where :
+       {"1; DROP TABLE task", "'", "(1", "1)", "1 /*", "1 ORDER BY id", "raise(abort, 'x')",
+        "load_extension('x')", "random() > 0", "id IN (SELECT 1 FROM pragma_table_info('task'))",
+        "id IN (WITH x AS (DELETE FROM task RETURNING id) SELECT id FROM x)"})
     EXPECT_TRUE(error(where).starts_with("--where: ")) << where << error(where);
   EXPECT_EQ(prompts(""), "a b; c ");
+}
+
+TEST_F(TaskStoreTest, AConditionHasATimeLimit) {
+  import("{\"prompt\":\"a\",\"answer\":1}\n");
+  TaskStore store = TaskStore::open(db());
+  int64_t found = 0;
+  const auto count = [&](const StoredTask&) { ++found; };
+  EXPECT_EQ(user_error([&] {
+              store.each(
+                  "id IN (WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n) SELECT i "
+                  "FROM n WHERE i < 0)",
+                  "--where", count, 0.2);
+            }),
+            "--where: takes too long; give a condition that is decided row by row");
+  EXPECT_EQ(found, 0);
+  store.each("id = 1", "--where", count, 5);
+  EXPECT_EQ(found, 1) << "the store goes on";
+}
+
+TEST_F(TaskStoreTest, ARowWithoutAGoldIsKeptAsItIs) {
+  const std::string row = "{\"prompt\":\"Write a haiku.\",\"topic\":\"rain\"}\n";
+  EXPECT_EQ(import(row).added, 1);
+  ASSERT_EQ(stored().size(), 1U);
+  EXPECT_EQ(stored()[0].row.task.answer, kNoGold);
+  EXPECT_EQ(exported(), row);
+  EXPECT_EQ(import(row).added, 0);
+  EXPECT_EQ(user_error([&] { row_in_shape(stored()[0], RowShape::kVerl); }),
+            "task 1: has no gold answer, which a row in verl's shape has; leave it out with "
+            "--where, or export in TRL's shape");
+  EXPECT_EQ(
+      import_error("{\"prompt\":\"a\",\"anwser\":1}\n"),
+      "FILE:1: no key 'answer' (did you mean anwser?); add it, or name the row's own key with "
+      "tasks.answer_key");
+}
+
+// A file of 96 MiB raises the peak of memory by less than half of that.
+TEST_F(TaskStoreTest, ImportDoesNotHoldTheFile) {
+  constexpr int64_t kRows = 1536, kRowBytes = 64 << 10;
+  {
+    std::ofstream file(path("rows.jsonl"));
+    for (int64_t i = 0; i < kRows; ++i)
+      file << "{\"prompt\":\"" << i << std::string(kRowBytes, 'x') << "\",\"answer\":1}\n";
+  }
+  const auto peak_kib = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  const auto before = peak_kib();
+  const ImportCounts counts = TaskStore::import_each(
+      db(), [&](const TaskStore::AddRow& add) { each_import_row(path("rows.jsonl"), {}, add); },
+      "x");
+  EXPECT_EQ(counts.added, kRows);
+  EXPECT_LT(peak_kib() - before, 48 << 10);
 }
 
 // ---- training and evaluation on a store
@@ -349,8 +407,8 @@ TEST_F(TaskStoreTest, TrainingWalksAStoreInShuffledEpochs) {
   // A file with the same rows is walked in the same order: a store is no other kind of source.
   std::string same;
   for (const StoredTask& task : stored("level IN (1, 2)")) same += task.text + "\n";
-  write_file_atomic(path("same.jsonl"), same);
-  Curriculum file(parse_training_spec(path("same.jsonl"), "x"), {"prompt", "answer", "Hm. "}, 5);
+  write_file_atomic(path("rows.jsonl"), same);
+  Curriculum file(parse_training_spec(path("rows.jsonl"), "x"), {"prompt", "answer", "Hm. "}, 5);
   EXPECT_EQ(file.draw(20), epochs[0]);
   EXPECT_EQ(file.rows_digest(), digest);
   import("{\"prompt\":\"p1\",\"answer\":2,\"level\":1}\n");
@@ -415,7 +473,7 @@ TEST_F(TaskStoreTest, EveryMistakeNamesFileAndLineAndNothingIsWritten) {
         << prompt;
   EXPECT_FALSE(std::filesystem::exists(db())) << "a failed import leaves no store";
   import(good);
-  EXPECT_NE(error("{\"prompt\":\"b\"}"), "");
+  EXPECT_NE(error("{\"prompt\":5}"), "");
   EXPECT_EQ(exported(), good) << "all rows or none";
   EXPECT_EQ(import_error(""), "FILE: has no rows; write one JSON object a line");
   write_file_atomic(path("rows.parquet"), "PAR1");

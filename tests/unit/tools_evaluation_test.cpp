@@ -1,5 +1,6 @@
 // What eval reports: pass@k against all subsets, intervals against published values and by how
 // often they hold the truth.
+#include "base/philox.h"
 #include "tools/retort/evaluation.h"
 
 #include <gtest/gtest.h>
@@ -7,7 +8,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <random>
 
 namespace retort {
 namespace {
@@ -58,8 +58,8 @@ TEST(Evaluation, AlikeSamplesAreWorthTheirTasksAndUnlikeOnesThemselves) {
 }
 
 TEST(Evaluation, IntervalsHoldTheTruthNineteenTimesInTwenty) {
-  std::mt19937_64 generator(7);
-  const auto uniform = [&] { return static_cast<double>(generator() >> 11) * 0x1p-53; };
+  PhiloxStream stream({7, Purpose::kEvaluation, 0}, 0, 0, 0);
+  const auto uniform = [&] { return stream.uniform(); };
   for (const double power : {0.3, 1.0, 4.0}) {  // a task's p is u^power: mean 1 / (1 + power)
     const double truth = 1 / (1 + power);
     int held = 0;

@@ -100,6 +100,7 @@ int run_eval(const CommandArguments& arguments) {
   rewards.self_test();
   const std::vector<Task> tasks =
       evaluation_tasks(parse_evaluation_spec(spec, "--tasks"), task_options);
+  check_golds(tasks, rewards, "--tasks");
   set_cpu_threads(threads);
   const LoadedModel model = load_model(model_path, "--model", device);
   settings.reward_setting = "--reward";

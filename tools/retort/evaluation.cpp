@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/exact_math.h"
+#include "base/json.h"
 
 #include <fmt/format.h>
 
@@ -34,6 +35,21 @@ std::string fault_text(const Verdict& verdict) {
       return part.name + ": " + std::string(outcome_name(part.outcome)) +
              (part.detail.empty() ? "" : ": " + part.detail);
   return std::string(outcome_name(verdict.outcome));
+}
+
+void check_golds(const std::vector<Task>& tasks, const RewardSet& rewards,
+                 const std::string& place) {
+  for (const Task& task : tasks) {
+    if (task.answer != kNoGold) continue;
+    const Verdict verdict = rewards.score({}, task, Completion{});
+    if (verdict.outcome != Outcome::kVerifierError) continue;
+    const std::string& prompt = task.messages.empty() ? task.prompt : task.messages.back().content;
+    throw UserError(place,
+                    "the row with the prompt " + json_quote(prompt) + " has no gold answer (" +
+                        fault_text(verdict) + ")",
+                    "give the row an answer, name its key with the setting for answers, or take a "
+                    "reward that needs none");
+  }
 }
 
 double EvaluationCell::pass_at(int64_t k, int64_t samples) const {

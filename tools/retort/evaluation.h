@@ -64,6 +64,10 @@ struct EvaluationResult {
 // "REWARD: OUTCOME: detail" of the first part of a verdict that is not the policy's doing.
 std::string fault_text(const Verdict& verdict);
 
+// UserError at `place` when a task without a gold answer (kNoGold) meets a reward that needs one.
+void check_golds(const std::vector<Task>& tasks, const RewardSet& rewards,
+                 const std::string& place);
+
 // UserError when a reward's program cannot answer: a fault is no wrong answer.
 // Samples are functions of (seed, task index, slot): the same questions and the same dice each
 // time.

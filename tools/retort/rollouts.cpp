@@ -277,6 +277,8 @@ void check_first_tasks(TrainParts& parts) {
       draw_tasks(parts, static_cast<size_t>(parts.config.train.prompts_per_step));
   if (parts.worker)
     for (const Task& task : tasks) parts.worker->check_fits(task);
+  check_golds(tasks, *parts.rewards, "[tasks.train]");
+  check_golds(parts.held_out, *parts.rewards, "[tasks.eval]");
   check_scored(parts, tasks);
   parts.curriculum->seek(cursor);
 }

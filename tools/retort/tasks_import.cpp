@@ -30,8 +30,8 @@ int run_tasks_import(const CommandArguments& arguments) {
                 "key of the gold; the default looks for the names above");
   parser.flag("--json", json, "the counts as a JSON object");
   if (!parser.parse(arguments)) return 0;
-  const std::vector<ImportRow> rows = read_import_rows(file, options);
-  print_counts(TaskStore::import(db, rows, file == "-" ? "standard input" : file), json);
+  const auto rows = [&](const TaskStore::AddRow& add) { each_import_row(file, options, add); };
+  print_counts(TaskStore::import_each(db, rows, file == "-" ? "standard input" : file), json);
   return 0;
 }
 
