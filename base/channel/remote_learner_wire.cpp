@@ -10,7 +10,7 @@
 namespace retort {
 namespace {
 
-constexpr int kArrivalsAtATime = 1024;     // then the ends and the other peers have their turn
+constexpr int kArrivalsAtATime = 32;       // then the ends and the other peers have their turn
 constexpr double kLastWordsSeconds = 1;    // for workers to hear that the run is over
 constexpr double kLastAcksSeconds = 0.25;  // for workers to hear the last acknowledgements
 constexpr double kLookSeconds = 0.1;       // between two looks at what the workers do
