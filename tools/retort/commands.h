@@ -17,7 +17,8 @@
   X(tasks, "the SQLite task store: import, list, show, export, make") \
   X(convert, "GGUF or Hugging Face in, Hugging Face out") \
   X(inspect, "what a model is: sizes, types, tokenizer, template") \
-  X(compare, "what differs between two runs, or two models")
+  X(compare, "what differs between two runs, or two models") \
+  X(keys, "a CURVE key pair for connections between machines")
 // clang-format on
 
 namespace retort {
