@@ -23,6 +23,13 @@ namespace {
 
 constexpr const char* kAnyPort = "tcp://127.0.0.1:*";
 constexpr double kPatience = 60;
+constexpr int kRepeats = 5;  // the fastest counts, of the bound as of what is measured
+
+double fastest_of(const std::function<double()>& seconds) {
+  double fastest = kPatience;
+  for (int i = 0; i < kRepeats; ++i) fastest = std::min(fastest, seconds());
+  return fastest;
+}
 
 double seconds_of(const std::function<void()>& work) {
   const auto start = std::chrono::steady_clock::now();
@@ -137,19 +144,20 @@ VersionBytes version_of(uint32_t number, size_t megabytes) {
   return version;
 }
 
-// Seconds from publish() to the whole Version, digests checked, of the second of two.
+// Seconds from publish() to the whole Version, digests checked: the fastest of five.
 double version_stream(size_t megabytes) {
   const Ends ends = connected(16);
-  double taken = 0;
-  for (uint32_t number = 1; number <= 2; ++number) {
+  double fastest = kPatience;
+  for (uint32_t number = 1; number <= uint32_t{kRepeats}; ++number) {
     const VersionBytes version = version_of(number, megabytes);
-    taken = seconds_of([&] {
+    const double taken = seconds_of([&] {
       ends.learner->publish(version);
       const VersionReceived received = ends.worker->version(number, Deadline::after(kPatience));
       RT_CHECK(received.kind == ReceiveKind::kReceived) << received.waited;
     });
+    fastest = std::min(fastest, taken);
   }
-  return taken;
+  return fastest;
 }
 
 void print(bool json, const char* name, const char* unit, double bound, double measured,
@@ -170,8 +178,8 @@ int run(bool json) {
     constexpr uint32_t kCount = 4000;
     const size_t bytes = encode(sample_of(0, kTokens)).size();
     const double total = static_cast<double>(bytes) * kCount / 1e6;
-    const double bound = total / bare_loop(bytes, kCount);
-    const double measured = total / sample_stream(kTokens, kCount, 256);
+    const double bound = total / fastest_of([&] { return bare_loop(bytes, kCount); });
+    const double measured = total / fastest_of([&] { return sample_stream(kTokens, kCount, 256); });
     print(json, "sample_stream", "MB/s", bound, measured, measured / bound,
           "{\"tokens\":8192,\"samples\":4000,\"credits\":256}");
   }
@@ -179,14 +187,16 @@ int run(bool json) {
     constexpr int32_t kTokens = 16;
     constexpr uint32_t kCount = 200000;
     const size_t bytes = encode(sample_of(0, kTokens)).size();
-    const double bound = kCount / bare_loop(bytes, kCount);
-    const double measured = kCount / sample_stream(kTokens, kCount, 4096);
+    const double bound = kCount / fastest_of([&] { return bare_loop(bytes, kCount); });
+    const double measured =
+        kCount / fastest_of([&] { return sample_stream(kTokens, kCount, 4096); });
     print(json, "small_samples", "1/s", bound, measured, measured / bound,
           "{\"tokens\":16,\"samples\":200000,\"credits\":4096}");
   }
   {
-    constexpr size_t kMegabytes = 250, kChunks = 60;
-    const double bound = bare_loop(kMegabytes * 1000000 / kChunks, kChunks);
+    constexpr size_t kMegabytes = 250, kChunks = 1000;
+    const double bound =
+        fastest_of([&] { return bare_loop(kMegabytes * 1000000 / kChunks, kChunks); });
     const double measured = version_stream(kMegabytes);
     print(json, "version", "s", bound, measured, bound / measured,
           "{\"megabytes\":250,\"tensors\":50}");

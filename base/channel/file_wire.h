@@ -1,11 +1,15 @@
 #pragma once
 // Wires through a folder that both sides see: each direction of each worker is a folder of segment
 // files that its sender appends to and its receiver reads and removes. For machines that share a
-// file system and no network, and for looking at what crosses. Not durable in itself: what the
-// receiver had not acknowledged is sent again.
+// file system and no network, and for looking at what crosses. Not durable in itself: what was not
+// acknowledged is sent again. Whoever can write to the folder is trusted as far as the run token
+// goes.
 //
-//   FOLDER/WORKER/to_learner/000001.segment    records: u32 length of head and body, u64 digest,
-//   FOLDER/WORKER/to_worker/000001.segment     head, body
+//   FOLDER/WORKER/to_learner/00000001.segment    records: u32 length of the head, u32 length of the
+//   FOLDER/WORKER/to_worker/00000001.segment     body, head, body
+//
+// A worker removes its folder when it ends; that of a worker that was killed stays until somebody
+// removes it.
 #include "base/channel/wire.h"
 
 #include <cstdint>

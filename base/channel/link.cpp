@@ -57,12 +57,12 @@ void Link::flush(LinkTime now, const std::function<void(const WireMessage&)>& se
   if (in_flight_ > 0 && now - waiting_since_ >= duration(resend_s_)) {
     const size_t count = std::min(in_flight_, kResendBurst);
     for (size_t i = 0; i < count; ++i) {
-      outgoing_[i].again = true;
       send_packet(outgoing_[i], first_ + i, now, send);
     }
     resent_ += count;
     waiting_since_ = now;
-    resend_s_ = std::min(2 * resend_s_, std::max(kLongestResend * timing_.resend_s, resend_s_));
+    repaired_from_ = first_ + in_flight_;
+    resend_s_ = std::min(2 * resend_s_, kLongestResend * timing_.resend_s);
   }
   while (window_is_open()) {
     if (in_flight_ == 0) waiting_since_ = now;
@@ -82,7 +82,7 @@ bool Link::take_acknowledgement(uint64_t received, LinkTime now) {
   bool moved = false;
   while (first_ <= received) {
     const Outgoing& packet = outgoing_.front();
-    if (!packet.again) {
+    if (first_ >= repaired_from_) {
       const double trip = seconds(now - packet.sent);
       round_trip_s_ = round_trip_s_ == 0 ? trip : 0.875 * round_trip_s_ + 0.125 * trip;
     }
@@ -94,7 +94,7 @@ bool Link::take_acknowledgement(uint64_t received, LinkTime now) {
   }
   if (moved) {
     waiting_since_ = now;
-    resend_s_ = std::max(timing_.resend_s, 3 * round_trip_s_);
+    resend_s_ = std::clamp(3 * round_trip_s_, timing_.resend_s, kLongestResend * timing_.resend_s);
   }
   return true;
 }

@@ -63,7 +63,6 @@ class Link {
     std::vector<uint8_t> content;  // the messages
     SharedBytes body;
     LinkTime sent;
-    bool again = false;
     size_t bytes() const { return content.size() + body.bytes.size(); }
   };
   struct Early {
@@ -87,6 +86,8 @@ class Link {
   double resend_s_;          // grows with the measured round trip, doubles when nothing helps
   double round_trip_s_ = 0;  // smoothed
   LinkTime waiting_since_;   // for an acknowledgement
+  // Packets before this one waited for one that was sent again: their time is no round trip.
+  uint64_t repaired_from_ = 0;
   uint64_t resent_ = 0;
 
   std::map<uint64_t, Early> early_;

@@ -81,8 +81,10 @@ class RemoteLearner {
   RemoteLearner(const RemoteLearner&) = delete;
   RemoteLearner& operator=(const RemoteLearner&) = delete;
 
-  // One at a time (checked). kClosed for receive(): at least one worker was here, all that were are
-  // closed or lost, and everything is acknowledged.
+  // One at a time (checked). A later one gets what workers hold unacknowledged; what was lost with
+  // its worker has to be assigned again. kClosed for receive(): a worker was here, all that were
+  // have closed their senders, said goodbye or ended (lose()), everything is acknowledged, and no
+  // assignment waits. A worker that fell silent is expected back.
   std::unique_ptr<SampleReceiver> sample_receiver();
   // After close() an assignment that loses its worker still waits for one that asks.
   std::unique_ptr<TaskSender> task_sender();
@@ -90,7 +92,7 @@ class RemoteLearner {
   // the digest that the Version names.
   void publish(VersionBytes version);
 
-  // Whoever started this worker knows that it is gone: as if it had been silent for long enough.
+  // Whoever started this worker knows that its process ended: it is lost at once and for good.
   void lose(const std::string& worker);
 
   std::vector<WorkerRow> workers() const;  // those that are connected, by name

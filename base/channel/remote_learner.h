@@ -92,7 +92,7 @@ class RemoteLearner::State {
   bool deliver(Session& session, uint8_t kind, const SharedBytes& body);
   bool on_sample(Session& session, const SharedBytes& body);
   void release(const SampleId& id, Entry& entry);
-  void lose_session(uint64_t name, const std::string& why);
+  void lose_session(uint64_t name, const std::string& why, bool process_ended = false);
   void speak(LinkTime now);
   void share(LinkTime now);
   std::vector<WorkerRow> look_at_workers(LinkTime now);
@@ -120,6 +120,7 @@ class RemoteLearner::State {
   std::multimap<std::pair<uint32_t, uint32_t>, Assigned> assigned_;  // by step and task index
   std::deque<Held> versions_;                                        // the newest at the end
   std::deque<Sample> arrived_;                                       // not shared yet
+  std::set<uint64_t> missing_;    // workers' processes that fell silent and may come back
   uint64_t last_served_ = 0;      // session that got the last assignment
   std::set<std::string> logged_;  // peers whose garbage was logged
   uint64_t refusals_logged_ = 0;

@@ -10,7 +10,7 @@
 namespace retort {
 namespace {
 
-constexpr int kArrivalsAtATime = 1024;     // then the ends and the other peers have their turn
+constexpr int kArrivalsAtATime = 32;       // then the ends and the other peers have their turn
 constexpr double kLastWordsSeconds = 1;    // for workers to hear that the run is over
 constexpr double kLastAcksSeconds = 0.25;  // for workers to hear the last acknowledgements
 constexpr double kLookSeconds = 0.1;       // between two looks at what the workers do
@@ -114,7 +114,7 @@ void RemoteLearner::State::obey(const Command& wanted) {
       std::vector<uint64_t> names;
       for (const auto& [name, session] : sessions_)
         if (session.worker == wanted.worker) names.push_back(name);
-      for (const uint64_t name : names) lose_session(name, "its process is gone");
+      for (const uint64_t name : names) lose_session(name, "its process is gone", true);
       return;
     }
   }
@@ -178,6 +178,7 @@ void RemoteLearner::State::greet(const WireArrival& arrival, const Packet& packe
     found = sessions_.try_emplace(packet.session, packet.session, timing, now).first;
     found->second.worker = hello->name;
     found->second.instance = hello->instance;
+    missing_.erase(hello->instance);
     log::detail(wire_->name() + ": " + one_line(hello->name) + " from " + one_line(arrival.from) +
                 " is here");
     const std::lock_guard lock(mutex_);
@@ -195,7 +196,7 @@ void RemoteLearner::State::send_packet(const std::string& peer, PacketKind kind,
   wire_->send(peer, write_packet({kind, session, 0, 0, content}, {}));
 }
 
-void RemoteLearner::State::lose_session(uint64_t name, const std::string& why) {
+void RemoteLearner::State::lose_session(uint64_t name, const std::string& why, bool process_ended) {
   const auto found = sessions_.find(name);
   if (found == sessions_.end()) return;
   const Session& session = found->second;
@@ -206,6 +207,7 @@ void RemoteLearner::State::lose_session(uint64_t name, const std::string& why) {
     ++counts_.lost;
   }
   resent_before_ += session.link.resent();
+  if (!session.gone && !session.sender_closed && !process_ended) missing_.insert(session.instance);
   sessions_.erase(found);
   assign_again(name);
 }
@@ -347,7 +349,8 @@ void RemoteLearner::State::share(LinkTime now) {
   arrived_.clear();
   if (look) workers_ = std::move(rows);
   counts_.resent = resent;
-  const bool over = counts_.greeted > 0 && all_closed && unacknowledged_ == 0 && assigned_.empty();
+  const bool over = counts_.greeted > 0 && all_closed && missing_.empty() && unacknowledged_ == 0 &&
+                    assigned_.empty();
   if (news || over != samples_over_) changed_.notify_all();
   samples_over_ = over;
 }

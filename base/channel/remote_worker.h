@@ -83,6 +83,7 @@ class RemoteWorker::State {
   uint64_t assignments_received_ = 0;  // in this session
   bool closed_told_ = false;
   std::optional<Fetch> fetch_;
+  std::shared_ptr<const VersionBytes> spare_;  // the Version before the last: memory for the next
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // anything below changed

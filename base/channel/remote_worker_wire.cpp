@@ -10,7 +10,7 @@
 namespace retort {
 namespace {
 
-constexpr int kArrivalsAtATime = 1024;  // then the ends have their turn
+constexpr int kArrivalsAtATime = 32;  // then the ends have their turn
 constexpr double kFirstHelloSeconds = 0.05, kLongestHelloSeconds = 1;
 constexpr double kLastWordsSeconds = 0.5;  // for a goodbye to arrive
 
@@ -272,18 +272,19 @@ bool RemoteWorker::State::on_table(std::span<const uint8_t> bytes) {
   std::optional<Version> version = decode_version(bytes, nullptr);
   if (!version) return false;
   if (!fetch_ || version->number != fetch_->number) return true;  // wanted no more
-  std::shared_ptr<const VersionBytes> last;
   {
-    const std::lock_guard lock(mutex_);
-    last = version_;
-  }
-  if (last && last->version == *version) {
-    end_fetch(last, "");
-    return true;
+    std::unique_lock lock(mutex_);
+    auto last = version_;
+    lock.unlock();
+    if (last && last->version == *version) {
+      end_fetch(std::move(last), "");
+      return true;
+    }
   }
   if (!fetch_->assembly || fetch_->assembly->version() != *version) {
     std::string problem;
-    fetch_->assembly = VersionAssembly::of(*version, options_.max_version_bytes, &problem);
+    fetch_->assembly = VersionAssembly::of(*version, options_.max_version_bytes, &problem,
+                                           std::exchange(spare_, nullptr));
     fetch_->requested = 0;
     if (!fetch_->assembly) {
       end_fetch(nullptr, problem);
@@ -341,6 +342,7 @@ void RemoteWorker::State::end_fetch(std::shared_ptr<const VersionBytes> version,
   version_wanted_.reset();
   version_problem_ = problem;
   if (version) {
+    if (version_ != version) spare_ = std::move(version_);
     version_ = std::move(version);
     version_learner_ = learner_;
   }

@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "base/record/weights_digest.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -22,13 +24,26 @@ uint64_t bytes_of_type(const std::string& dtype) {
   return 0;
 }
 
-// A buffer whose pages are touched first by what is copied into it.
+// Memory that is not touched before bytes are copied into it, in large pages where the system has
+// them: a page fault for every 4 KiB would cost more than the copy.
 std::shared_ptr<uint8_t> buffer_of(uint64_t bytes) {
-  constexpr uint64_t kAlignment = 4096;
+  constexpr uint64_t kLargePage = uint64_t{2} << 20;
   const uint64_t rounded =
-      (std::max<uint64_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
-  auto* memory = static_cast<uint8_t*>(std::aligned_alloc(kAlignment, rounded));
+      (std::max<uint64_t>(bytes, 1) + kLargePage - 1) / kLargePage * kLargePage;
+  auto* memory = static_cast<uint8_t*>(std::aligned_alloc(kLargePage, rounded));
+  if (memory != nullptr) ::madvise(memory, rounded, MADV_HUGEPAGE);
   return {memory, [](uint8_t* start) { std::free(start); }};
+}
+
+// The memory of a Version that VersionAssembly made, when nobody else holds it and it holds
+// `bytes`.
+std::shared_ptr<uint8_t> memory_of(std::shared_ptr<const VersionBytes> spare, uint64_t bytes) {
+  if (!spare || spare.use_count() != 1 || version_bytes(spare->version).value_or(0) < bytes)
+    return nullptr;
+  std::shared_ptr<const void> owner = spare->owner;
+  spare.reset();
+  if (owner.use_count() != 1) return nullptr;
+  return std::static_pointer_cast<uint8_t>(std::const_pointer_cast<void>(owner));
 }
 
 }  // namespace
@@ -96,7 +111,8 @@ VersionAssembly::VersionAssembly(std::unique_ptr<State> state) : state_(std::mov
 VersionAssembly::~VersionAssembly() = default;
 
 std::unique_ptr<VersionAssembly> VersionAssembly::of(const Version& version, uint64_t max_bytes,
-                                                     std::string* problem) {
+                                                     std::string* problem,
+                                                     std::shared_ptr<const VersionBytes> spare) {
   const std::string name = "Version " + std::to_string(version.number);
   const auto total = version_bytes(version);
   if (!total) {
@@ -104,7 +120,10 @@ std::unique_ptr<VersionAssembly> VersionAssembly::of(const Version& version, uin
     return nullptr;
   }
   auto state = std::make_unique<State>();
-  if (*total <= max_bytes) state->buffer = buffer_of(*total);
+  if (*total <= max_bytes) {
+    state->buffer = memory_of(std::move(spare), *total);
+    if (!state->buffer) state->buffer = buffer_of(*total);
+  }
   if (!state->buffer) {
     *problem =
         name + " takes " + std::to_string(*total) + " bytes, more than this worker has room for";

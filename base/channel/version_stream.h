@@ -16,8 +16,8 @@
 
 namespace retort {
 
-inline constexpr uint64_t kVersionChunkBytes = uint64_t{4} << 20;
-inline constexpr size_t kVersionWindow = 4;  // chunks asked for and not here yet
+inline constexpr uint64_t kVersionChunkBytes = uint64_t{1} << 18;
+inline constexpr size_t kVersionWindow = 64;  // chunks asked for and not here yet
 
 // A Version with its bytes; copies share them.
 struct VersionBytes {
@@ -45,8 +45,10 @@ std::string version_problem(const VersionBytes& version);
 class VersionAssembly {
  public:
   // nullptr, and `*problem` says why: a table that version_bytes() refuses, or too large a Version.
+  // A `spare` that nobody else holds and that is large enough gives its memory.
   static std::unique_ptr<VersionAssembly> of(const Version& version, uint64_t max_bytes,
-                                             std::string* problem);
+                                             std::string* problem,
+                                             std::shared_ptr<const VersionBytes> spare = nullptr);
   ~VersionAssembly();
 
   const Version& version() const;
