@@ -158,7 +158,7 @@ class Reader {
     last_factor_ = Factor::kOther;
     const std::optional<mpq_class> fraction = value.rational();
     if (!fraction) return must(Number::product(whole, value));
-    const bool proper = *fraction > 0 && *fraction < 1;
+    const bool proper = sgn(*fraction) > 0 && fraction->get_num() < fraction->get_den();
     if (!proper) fail("is no mixed number");
     mixed = true;
     return must(Number::sum(whole, value));
