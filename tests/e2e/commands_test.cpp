@@ -59,7 +59,8 @@ TEST(Commands, Cases) {
 }
 
 // Every command's help has one example, and it works when it is pasted: all of them in one folder
-// with the checkout's configs/, one after another. Only the training is shortened.
+// with the checkout's configs/, one after another. Only the training is shortened; a learner gets a
+// worker beside it, and a worker a learner.
 TEST(Commands, TheExampleOfEachHelpWorks) {
   const TemporaryFolder folder;
   namespace fs = std::filesystem;
@@ -76,8 +77,17 @@ TEST(Commands, TheExampleOfEachHelpWorks) {
     EXPECT_EQ(std::count(example.begin(), example.end(), '\n'), 1) << example;
     EXPECT_NE(example.find("retort " + command), std::string::npos) << example;
     write_text(folder.path("paste"),
-               "set -e -o pipefail\nretort() {\n"
+               "set -e -o pipefail\n"
+               "other='configs/quickstart.toml --quiet --set train.steps=2'\n"
+               "token() { until [ -e runs/shared/token ]; do sleep 0.05; done; }\n"
+               "retort() {\n"
                "  case $1 in\n"
+               "    learn) (token; exec \"$PROGRAM\" rollout $other --connect "
+               "tcp://127.0.0.1:5555 --token-file runs/shared/token) &\n"
+               "      \"$PROGRAM\" \"$@\" --set train.steps=2; wait $! ;;\n"
+               "    rollout) rm -rf runs/shared\n"
+               "      \"$PROGRAM\" learn $other --run runs/shared &\n"
+               "      token; \"$PROGRAM\" \"$@\" --set train.steps=2; wait $! ;;\n"
                "    train) \"$PROGRAM\" \"$@\" --set train.steps=2 ;;\n"
                "    sft) \"$PROGRAM\" \"$@\" --set sft.steps=2 ;;\n"
                "    *) \"$PROGRAM\" \"$@\" ;;\n"

@@ -104,7 +104,7 @@ int run_inspect(const CommandArguments& arguments) {
   Arguments parser("inspect",
                    "What a model is: sizes, types, tokenizer, template. How a run goes, also while "
                    "it does: configuration, curves, times, outcomes, one sample.",
-                   "retort inspect runs/quickstart --sample 50/0/3");
+                   "retort inspect runs/quickstart --sample 1/0/3");
   parser.positional("PATH", path, "Hugging Face directory, checkpoint or run");
   parser.option("--sample", sample,
                 "STEP/TASK/SLOT: the sample of a run to show; default the first of the last step");

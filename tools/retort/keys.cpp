@@ -15,7 +15,7 @@ int run_keys(const CommandArguments& arguments) {
       "Writes a new CURVE key pair to FILE, which only its owner may read, and prints the public "
       "key. Each learner and each worker beyond this machine has a pair of its own; the others get "
       "to know its public key only.",
-      "retort keys ~/learner.keys");
+      "retort keys learner.keys");
   parser.positional("FILE", file, "file to be made; it may not exist");
   parser.flag("--json", json, "one JSON object instead of the key alone");
   if (!parser.parse(arguments)) return 0;

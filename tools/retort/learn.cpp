@@ -12,9 +12,9 @@ int run_learn(const CommandArguments& arguments) {
   options.command = "learn";
   LearnerConnectionOptions connection;
   connection.endpoint = "tcp://127.0.0.1:5555";
-  Arguments parser("learn",
-                   "The learner: workers that you start (retort rollout) make its samples.",
-                   "retort learn configs/quickstart.toml --listen tcp://127.0.0.1:5555");
+  Arguments parser(
+      "learn", "The learner: workers that you start (retort rollout) make its samples.",
+      "retort learn configs/quickstart.toml --run runs/shared --listen tcp://127.0.0.1:5555");
   add_train_options(parser, options);
   add_learner_connection(parser, connection);
   if (!parser.parse(arguments)) return 0;

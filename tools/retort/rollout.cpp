@@ -73,16 +73,16 @@ void serve(Worker& worker, const RemoteWorker& learner, const Options& options) 
 
 int run_rollout(const CommandArguments& arguments) {
   Options options;
-  options.name = fmt::format("process {}", ::getpid());
   Arguments parser("rollout",
                    "A worker: samples what a learner (retort learn) asks for, with the learner's "
                    "weights.",
-                   "RETORT_RUN_TOKEN=$(cat runs/quickstart/token) retort rollout "
-                   "configs/quickstart.toml --connect tcp://127.0.0.1:5555");
+                   "retort rollout configs/quickstart.toml --connect tcp://127.0.0.1:5555 "
+                   "--token-file runs/shared/token");
   parser.positional("CONFIG", options.config, "TOML file, the learner's");
   parser.option("--set", options.assignments, "section.key=value, as the learner's (repeatable)");
   add_worker_connection(parser, options.connection);
-  parser.option("--name", options.name, "how the learner calls this worker");
+  parser.option("--name", options.name,
+                "how the learner calls this worker; default: process and its number");
   parser.option("--most-samples", options.most_samples,
                 "samples under way at most, so that workers share a step; 0: "
                 "rollout.max_sequences");
@@ -91,6 +91,7 @@ int run_rollout(const CommandArguments& arguments) {
                 "seconds without a word of the learner after which the worker gives up");
   parser.flag("--quiet", options.quiet, "no progress");
   if (!parser.parse(arguments)) return 0;
+  if (options.name.empty()) options.name = fmt::format("process {}", ::getpid());
   watch_parent();
   watch_interrupts();
   log::set_quiet(options.quiet);

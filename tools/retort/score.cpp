@@ -105,7 +105,8 @@ std::string verdict_line(const Json& id, const Verdict& verdict) {
 // Rows scored together, so that a program has several of them under way.
 class Batch {
  public:
-  Batch(const RewardSet& rewards, RowWriter& writer) : rewards_(rewards), writer_(writer) {}
+  Batch(const RewardSet& rewards, RowWriter& writer, Progress& progress)
+      : rewards_(rewards), writer_(writer), progress_(progress) {}
 
   size_t rows() const { return scored_ + waiting_.size(); }  // so far
 
@@ -127,11 +128,13 @@ class Batch {
       writer_.write(verdict_line(waiting_[i].id, verdicts[i]));
     scored_ += waiting_.size();
     waiting_.clear();
+    progress_.update(static_cast<int64_t>(scored_));
   }
 
  private:
   const RewardSet& rewards_;
   RowWriter& writer_;
+  Progress& progress_;
   std::vector<Row> waiting_;
   size_t scored_ = 0;
 };
@@ -227,10 +230,9 @@ int run_score(const CommandArguments& arguments) {
   set.self_test();
   RowWriter writer(out);
   Progress progress("rows", 0, quiet);
-  Batch batch(set, writer);
+  Batch batch(set, writer, progress);
   read_json_lines(in, [&](const Json& json, const std::string& place) {
     batch.add(read_row(json, place, batch.rows()));
-    progress.update(static_cast<int64_t>(batch.rows()));
   });
   batch.score();
   writer.close();
