@@ -16,7 +16,7 @@ constexpr double kStuckSeconds = 600;
 DatabaseWriter::DatabaseWriter(Database database, size_t queue_limit)
     : database_(std::move(database)), queue_limit_(queue_limit) {
   RT_CHECK_GE(queue_limit, size_t{1});
-  thread_ = std::thread([this] { write_jobs(); });
+  thread_.emplace([this] { write_jobs(); });
 }
 
 DatabaseWriter::~DatabaseWriter() {
@@ -25,7 +25,9 @@ DatabaseWriter::~DatabaseWriter() {
     ending_ = true;
   }
   jobs_or_end_.notify_one();
-  thread_.join();
+  const Deadline deadline = Deadline::after(kStuckSeconds);
+  const WaitScope scope("the last rows of " + database_.path(), "its writer thread", deadline);
+  thread_->join_or_abort(scope, deadline);
 }
 
 void DatabaseWriter::check_failure() const {

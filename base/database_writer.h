@@ -15,7 +15,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
-#include <thread>
+#include <optional>
 
 namespace retort {
 
@@ -55,7 +55,7 @@ class DatabaseWriter {
   std::exception_ptr failure_;
   bool ending_ = false;
 
-  std::thread thread_;  // last: starts when the rest is there
+  std::optional<WaitedThread> thread_;  // last: starts when the rest is there
 };
 
 }  // namespace retort

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <utility>
 
@@ -97,6 +98,12 @@ bool WaitedThread::join(const WaitScope& what_for, Deadline deadline) {
   lock.unlock();
   thread_.join();
   return true;
+}
+
+void WaitedThread::join_or_abort(const WaitScope& what_for, Deadline deadline) {
+  if (join(what_for, deadline)) return;
+  std::fprintf(stderr, "retort: %s\n", wait_text(what_for.row()).c_str());
+  std::abort();
 }
 
 }  // namespace retort

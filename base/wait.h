@@ -1,6 +1,7 @@
 #pragma once
 // Waiting with a deadline, a reason and a holder. Every wait of the project goes through here, so
 // that `current_waits()` can print who is stuck, on what, and who could end it.
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -89,6 +90,13 @@ bool rest_until(std::condition_variable& condition, std::unique_lock<std::mutex>
   return true;
 }
 
+// Until the number is another than `seen`: the rest of a pool of threads between two loops, and its
+// caller's until the last thread has computed its part. Nothing outside the pool can hold it up.
+template <class Number>
+void rest_while(const std::atomic<Number>& number, Number seen) {
+  number.wait(seen, std::memory_order_acquire);
+}
+
 // A thread whose end is waited for with a deadline. Without join() it goes on by itself, so what it
 // uses must be its own.
 class WaitedThread {
@@ -100,6 +108,9 @@ class WaitedThread {
 
   // Whether it has ended by the deadline.
   bool join(const WaitScope& what_for, Deadline deadline);
+  // For a thread that was told to end and that uses its owner's memory: when it has not ended by
+  // the deadline, what was waited for goes to stderr and the process ends.
+  void join_or_abort(const WaitScope& what_for, Deadline deadline);
 
  private:
   struct Shared {

@@ -1,6 +1,7 @@
 #include "kernels/parallel.h"
 
 #include "base/check.h"
+#include "base/wait.h"
 
 #include <sched.h>
 
@@ -18,6 +19,7 @@ namespace retort::kernels {
 namespace {
 
 constexpr int kMaxThreads = 64;
+constexpr double kEndSeconds = 600;  // beyond the longest part of a loop
 constexpr auto kSpin = std::chrono::microseconds(30);
 // Ranges per thread: enough to even out threads that are preempted, few enough to cost nothing.
 constexpr int64_t kRangesPerThread = 4;
@@ -43,13 +45,16 @@ bool spin(const Ready& ready) {
 class Pool {
  public:
   explicit Pool(int threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    for (int i = 1; i < threads; ++i)
+      workers_.push_back(std::make_unique<WaitedThread>([this] { work(); }));
   }
   ~Pool() {
     stop_.store(true);
     loop_.fetch_add(1);
     loop_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
+    const Deadline deadline = Deadline::after(kEndSeconds);
+    const WaitScope scope("the end of the threads that compute", "one of them", deadline);
+    for (const auto& worker : workers_) worker->join_or_abort(scope, deadline);
   }
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -73,7 +78,7 @@ class Pool {
     if (spin(finished)) return;
     for (uint32_t left = left_.load(std::memory_order_acquire); left != 0;
          left = left_.load(std::memory_order_acquire)) {
-      left_.wait(left, std::memory_order_acquire);
+      rest_while(left_, left);
     }
   }
 
@@ -82,7 +87,7 @@ class Pool {
     uint32_t seen = 0;
     for (;;) {
       const auto started = [&] { return loop_.load(std::memory_order_acquire) != seen; };
-      if (!spin(started)) loop_.wait(seen, std::memory_order_acquire);
+      if (!spin(started)) rest_while(loop_, seen);
       seen = loop_.load(std::memory_order_acquire);
       if (stop_.load()) return;
       take_ranges(seen);
@@ -113,7 +118,7 @@ class Pool {
   std::atomic<uint32_t> loop_{0};    // number of the newest loop
   std::atomic<uint32_t> left_{0};    // ranges of it that are not finished
   std::atomic<bool> stop_{false};
-  std::vector<std::thread> workers_;  // last member: workers use the others
+  std::vector<std::unique_ptr<WaitedThread>> workers_;  // last member: workers use the others
 };
 
 // Whole processors of the control group's quota, 0 when there is none.

@@ -67,6 +67,36 @@ std::vector<std::string> raw_libm(const std::vector<SourceFile>& files) {
   return found;
 }
 
+// Waits go through base/wait*.h, where each has a deadline, a reason and a holder.
+std::vector<std::string> raw_waits(const std::vector<SourceFile>& files) {
+  static const std::vector<std::regex> kWaits = {
+      std::regex(R"((^|[^A-Za-z0-9_.>])(::)?(recv|recvfrom|recvmsg|poll|ppoll|pselect|epoll_wait|)"
+                 R"(epoll_pwait|waitpid|waitid|wait3|wait4|zmq_poll|sleep|usleep|nanosleep|)"
+                 R"(clock_nanosleep|pause|sem_wait|pthread_join|pthread_cond_wait)\s*\()"),
+      std::regex(R"((^|[^A-Za-z0-9_>])::(select|accept)\s*\()"),
+      std::regex(R"((\.|->)(wait|wait_for|wait_until|try_lock_for|get_future)\s*\()"),
+      std::regex(R"((\.|->)join\s*\(\s*\))"),
+      std::regex(R"(\b(sleep_for|sleep_until|std::future|std::async|std::latch|std::barrier)\b)"),
+      std::regex(R"(zmq_(msg_)?recv\s*\((?!.*ZMQ_DONTWAIT))"),
+      std::regex(R"(zmq_(msg_)?send\s*\((?!.*(ZMQ_DONTWAIT|flags)))")};
+  std::vector<std::string> found;
+  for (const SourceFile& file : files) {
+    if (is_test(file) || file.path.ends_with("_testing.cpp")) continue;
+    if (file.path.starts_with("base/wait")) continue;
+    const auto lines = split_lines(blank_comments_and_literals(file.text));
+    for (size_t i = 0; i < lines.size(); ++i) {
+      if (lines[i].find_first_of("(:") == std::string::npos) continue;
+      for (const std::regex& wait : kWaits) {
+        if (!std::regex_search(lines[i], wait)) continue;
+        found.push_back(file.path + ":" + std::to_string(i + 1) +
+                        ": a raw wait; base/wait*.h has ours, with a deadline");
+        break;
+      }
+    }
+  }
+  return found;
+}
+
 // Random numbers that differ between libraries, and heavy headers that every includer would pay
 // for.
 std::vector<std::string> forbidden_includes(const std::vector<SourceFile>& files) {
@@ -124,6 +154,7 @@ TEST(Style, TheTreeFollowsTheRules) {
   ASSERT_GT(code.size(), 5U) << "run from the root of the sources";
   expect_none(long_files(code));
   expect_none(raw_libm(code));
+  expect_none(raw_waits(code));
   expect_none(forbidden_includes(code));
   expect_none(headers_without_pragma_once(code));
   expect_none(unfinished(code));
@@ -159,6 +190,28 @@ TEST(Style, TheCLibrarysFunctionsAreSeen) {
             0U);
   EXPECT_EQ(seen("kernels/a/a_ref.cpp", "x = std::exp(y);"), 0U);
   EXPECT_EQ(seen("tasks/a.cpp", "x = std::exp(y);"), 0U);
+}
+
+TEST(Style, RawWaitsAreSeen) {
+  const auto seen = [](const std::string& path, const std::string& line) {
+    return raw_waits({{path, line}}).size();
+  };
+  for (const char* wait :
+       {"n = ::recv(s, b, 1, 0);", "recv(s, b, 1, 0);", "if (poll(&p, 1, -1) > 0)",
+        "::waitpid(child, &status, 0);", "thread_.join();", "worker->join( );",
+        "condition.wait(lock);", "flag.wait(0);", "c.wait_for(lock, 1s);",
+        "std::this_thread::sleep_for(1s);", "std::future<int> later;", "zmq_poll(i, 2, -1);",
+        "zmq_msg_recv(&m, s, 0);", "::select(1, a, b, c, d);", "nanosleep(&t, nullptr);"})
+    EXPECT_EQ(seen("rollout/a.cpp", wait), 1U) << wait;
+  for (const char* none :
+       {"wait_poll(p, what, deadline);", "// recv(s)", "auto s = \"poll(\";",
+        "thread.join(what, deadline);", "names.join(separator)", "join(names);",
+        "x = select(m, a);", "policy_.select(rows);", "at::Tensor Policy::select(int);",
+        "zmq_msg_recv(&m, s, ZMQ_DONTWAIT);", "wire->rest(deadline);",
+        "wait_until(changed_, lock, what, deadline, done);", "int poll_count(int);"})
+    EXPECT_EQ(seen("rollout/a.cpp", none), 0U) << none;
+  EXPECT_EQ(seen("base/wait_system.cpp", "::poll(d, 1, 5);"), 0U);
+  EXPECT_EQ(seen("tests/unit/a_test.cpp", "thread.join();"), 0U);
 }
 
 TEST(Style, ForbiddenIncludesAreSeen) {

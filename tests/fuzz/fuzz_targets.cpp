@@ -1,7 +1,10 @@
 #include "tests/fuzz/fuzz_targets.h"
 
+#include "base/channel/packet.h"
+#include "base/channel/protocol.h"
 #include "base/record/codec.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace retort::tests {
@@ -75,7 +78,82 @@ std::vector<Bytes> record_seeds() {
   return seeds;
 }
 
+// Messages of the channel: what is read is written as it was.
+template <class Value>
+std::string message_problem(std::span<const uint8_t> bytes, const std::optional<Value>& value,
+                            Bytes (*write)(const Value&)) {
+  if (!value) return "";
+  const Bytes written = write(*value);
+  return std::equal(written.begin(), written.end(), bytes.begin(), bytes.end())
+             ? ""
+             : "a message is written otherwise than it was read";
+}
+
+std::string any_message_problem(std::span<const uint8_t> bytes) {
+  if (bytes.empty()) return "";
+  const auto rest = bytes.subspan(1);
+  switch (bytes[0] % 5) {
+    case 0:
+      return message_problem<Hello>(rest, read_hello(rest), write_hello);
+    case 1:
+      return message_problem<Welcome>(rest, read_welcome(rest), write_welcome);
+    case 2:
+      return message_problem<ChunkRange>(rest, read_range(rest), write_range);
+    case 3: {
+      const auto ids = read_ids(rest);
+      return ids && write_ids(*ids).size() != rest.size() ? "ids grow or shrink" : "";
+    }
+    default:
+      read_refusal(rest);
+      return "";
+  }
+}
+
+// A packet is its digest's: what is read came from write_packet. The bytes behind a good head are
+// fuzzed too, as the messages of a stream.
+std::string packet_problem(std::span<const uint8_t> bytes) {
+  const auto packet = read_packet(bytes, {});
+  if (packet) {
+    const WireMessage again = write_packet(*packet, {});
+    if (!std::equal(again.head.begin(), again.head.end(), bytes.begin(), bytes.end()))
+      return "a packet is written otherwise than it was read";
+  }
+  size_t taken = 0;
+  const auto content = bytes.subspan(std::min(bytes.size(), kPacketHeadBytes));
+  const bool whole = read_messages(content, nullptr, {}, [&](uint8_t, const SharedBytes& body) {
+    taken += 8 + body.bytes.size();
+    return true;
+  });
+  if (taken > content.size()) return "messages are longer than what they are in";
+  if (whole && taken != content.size()) return "bytes between messages are passed over";
+  return any_message_problem(content);
+}
+
+std::vector<Bytes> packet_seeds() {
+  Bytes content;
+  append_message(content, 1, Bytes{1, 2, 3});
+  append_message(content, 2, {});
+  std::vector<Bytes> seeds = {
+      write_packet({PacketKind::kStream, 77, 3, 2, content}, {}).head,
+      write_packet(
+          {PacketKind::kHello, 5, 0, 0, write_hello({1, "build", "digest", "token", "worker", 9})},
+          {})
+          .head};
+  const std::vector<Bytes> messages = {write_hello({1, "build", "digest", "token", "worker", 9}),
+                                       write_welcome({7, 64}), write_range({3, 4096, 512}),
+                                       write_ids(std::vector<SampleId>{{1, 2, 3, 0}, {1, 2, 4, 0}}),
+                                       write_refusal("the build differs")};
+  for (uint8_t i = 0; i < messages.size(); ++i) {
+    Bytes seed(kPacketHeadBytes, 0);
+    seed.push_back(i);
+    seed.insert(seed.end(), messages[i].begin(), messages[i].end());
+    seeds.push_back(std::move(seed));
+  }
+  return seeds;
+}
+
 constexpr FuzzTarget kTargets[] = {
+    {"packet", packet_problem, packet_seeds},
     {"record", any_record_problem, record_seeds},
 };
 
