@@ -96,6 +96,8 @@ bool must_be_read_alone(const std::string& path) {
 
 }  // namespace
 
+std::string sqlite_version() { return sqlite3_libversion(); }
+
 // ---- Statement
 
 Statement::Statement(std::shared_ptr<SqliteConnection> connection, std::string_view sql,

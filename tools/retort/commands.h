@@ -18,7 +18,8 @@
   X(convert, "GGUF or Hugging Face in, Hugging Face out") \
   X(inspect, "what a model or a run is: sizes and template; curves, times, samples") \
   X(compare, "what differs between two runs, or two models") \
-  X(bench, "speed of kernels and loop beside what bounds it")
+  X(bench, "speed of kernels and loop beside what bounds it") \
+  X(doctor, "what this machine has and lacks")
 // clang-format on
 
 namespace retort {
