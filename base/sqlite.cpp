@@ -30,7 +30,10 @@ constexpr const char* kCacheKibibytes = "16384";
   const std::string message = handle != nullptr ? sqlite3_errmsg(handle) : sqlite3_errstr(code);
   switch (code & 0xff) {
     case SQLITE_CANTOPEN:
-      throw UserError(path, "cannot be opened (" + message + ")", "give the path of a database");
+      throw UserError(path, "cannot be opened (" + message + ")",
+                      ::access(path.c_str(), F_OK) == 0
+                          ? "see that it is a file, and that it and its folder can be written"
+                          : "give the path of a database");
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
       throw UserError(path, "is damaged (" + message + ")",

@@ -169,6 +169,21 @@ TEST(Train, CtrlCSavesAndNamesTheCommandThatGoesOn) {
   EXPECT_TRUE(interrupted) << "no signal fell into a step";
 }
 
+TEST(Train, CheckpointsWithoutTheirRecordAreNotTrainedOver) {
+  const TemporaryFolder folder;
+  const std::string run = folder.path("run");
+  ASSERT_EQ(run_retort(kTiny + " --run '" + run + "' --set train.steps=2").code, 0);
+  fs::remove(run + "/run.db");
+  const std::string before = testing::tree_digest(run);
+  const ProgramResult result =
+      run_retort(kTiny + " --resume --run '" + run + "' --set train.steps=2");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.err, "retort: " + run +
+                            "/run.db: is not there, the checkpoint of step 2 is; put the run's "
+                            "database back, or start a new run\n");
+  EXPECT_EQ(testing::tree_digest(run), before);
+}
+
 TEST(Train, AnExistingRunNeedsResumeAndTheSameConfiguration) {
   const TemporaryFolder folder;
   const std::string run = folder.path("run");

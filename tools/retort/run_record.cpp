@@ -67,9 +67,14 @@ RunRecord RunRecord::begin(const std::string& run_dir, TrainParts& parts) {
 }
 
 RunRecord RunRecord::resume(const std::string& run_dir, TrainParts& parts) {
-  if (!RunStore::exists(run_dir)) return begin(run_dir, parts);
-  RunStore store = RunStore::open(run_dir);
   const std::vector<int64_t> steps = checkpoint_steps(run_dir);
+  if (!RunStore::exists(run_dir)) {
+    if (steps.empty()) return begin(run_dir, parts);
+    throw UserError(RunStore::path(run_dir),
+                    "is not there, the checkpoint of step " + std::to_string(steps.back()) + " is",
+                    "put the run's database back, or start a new run");
+  }
+  RunStore store = RunStore::open(run_dir);
   TrainerState state;
   if (!steps.empty()) {
     state = load_trainer_state(checkpoint_dir(run_dir, steps.back()), *parts.optimizer,
