@@ -36,7 +36,10 @@ constexpr const char* kCacheKibibytes = "16384";
                     "compare columns, as level <= 3");
   switch (code & 0xff) {
     case SQLITE_CANTOPEN:
-      throw UserError(path, "cannot be opened (" + message + ")", "give the path of a database");
+      throw UserError(path, "cannot be opened (" + message + ")",
+                      ::access(path.c_str(), F_OK) == 0
+                          ? "see that it is a file, and that it and its folder can be written"
+                          : "give the path of a database");
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
       throw UserError(path, "is damaged (" + message + ")",
@@ -103,6 +106,8 @@ bool must_be_read_alone(const std::string& path) {
 }
 
 }  // namespace
+
+std::string sqlite_version() { return sqlite3_libversion(); }
 
 // ---- What a user's SQL may do
 

@@ -24,6 +24,9 @@ using Blob = std::span<const std::byte>;
 
 struct SqliteConnection;
 
+// Of the library that is loaded: "3.40.1".
+std::string sqlite_version();
+
 enum class ColumnType { kNull, kInteger, kReal, kText, kBlob };
 
 // One prepared statement. Parameters are numbered from 1, columns from 0. Keeps its connection

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sched.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -136,6 +137,29 @@ TEST(Commands, HelpVersionAndUsage) {
     EXPECT_NE(help.out.find("Example:"), std::string::npos) << command;
   }
   EXPECT_NE(run_retort("--version").out.find("LibTorch"), std::string::npos);
+}
+
+// What is taken away is missed, by name and with what mends it; the rest is as before.
+TEST(Commands, TheDoctorMissesWhatIsTakenAway) {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  int cpu = 0;
+  while (!CPU_ISSET(cpu, &allowed)) ++cpu;
+  const ProgramResult one = run_retort("doctor --json", "taskset -c " + std::to_string(cpu));
+  ASSERT_EQ(one.code, 0) << one.err;
+  for (const auto& finding : nlohmann::json::parse(one.out)["findings"])
+    if (finding["name"] == "cores") {
+      EXPECT_EQ(finding["affinity"], 1);
+    }
+  const ProgramResult files = run_retort("doctor --json", "prlimit --nofile=99:1024");
+  EXPECT_EQ(files.code, 3);
+  EXPECT_EQ(files.err, "retort: open files: 99; can be raised to: 1024; ulimit -n 256\n");
+  EXPECT_FALSE(nlohmann::json::parse(files.out)["ready"]);
+  // A file system in memory that takes no files, or none of a run's size.
+  const ProgramResult disk = run_retort("doctor", "env -C /proc");
+  EXPECT_EQ(disk.code, 3);
+  EXPECT_EQ(disk.err.rfind("retort: disk: ", 0), 0u) << disk.err;
+  EXPECT_NE(disk.out.find("missing  disk"), std::string::npos) << disk.out;
 }
 
 TEST(Commands, TheSeedAloneDecidesTheSamples) {

@@ -258,6 +258,19 @@ TEST(Train, AnInterimCheckpointTakesNoPlaceOfOneThatWasDue) {
   EXPECT_GT(interim, 0) << "no signal fell between two checkpoints";
 }
 
+TEST(Train, CheckpointsWithoutTheirRecordAreNotTrainedOver) {
+  const TemporaryFolder folder;
+  const std::string run = folder.path("run");
+  ASSERT_EQ(run_retort(kTiny + " --run '" + run + "' --set train.steps=2").code, 0);
+  fs::remove(run + "/run.db");
+  const std::string before = testing::tree_digest(run);
+  const ProgramResult result =
+      run_retort(kTiny + " --resume --run '" + run + "' --set train.steps=2");
+  EXPECT_EQ(result.code, 2);
+  EXPECT_NE(result.err.find(run + "/run.db: is missing or empty"), std::string::npos) << result.err;
+  EXPECT_EQ(testing::tree_digest(run), before);
+}
+
 TEST(Train, AnExistingRunNeedsResumeAndTheSameConfiguration) {
   const TemporaryFolder folder;
   const std::string run = folder.path("run");

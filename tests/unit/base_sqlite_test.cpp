@@ -135,6 +135,11 @@ TEST(Sqlite, FailuresNameTheFileAndWhoseTheyAre) {
               Database::open(path, Mode::kRead);
             }).find(path + ": cannot be opened"),
             std::string::npos);
+  const std::string taken = folder.make("folder");  // there, but no file
+  EXPECT_NE(text_of<UserError>([&] {
+              Database::open(taken, Mode::kReadWrite);
+            }).find("; see that it is a file, and that it and its folder can be written"),
+            std::string::npos);
   write_file_atomic(path, std::string(8192, 'x'));
   EXPECT_NE(
       text_of<UserError>([&] { Database::open(path, Mode::kRead); }).find(path + ": is damaged"),

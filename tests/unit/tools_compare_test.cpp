@@ -155,6 +155,36 @@ TEST_F(CompareRuns, ConfigsMayDifferAndAreShown) {
   EXPECT_NE(out.find("line 2: seed = 1 | seed = 2 (allowed)"), std::string::npos) << out;
 }
 
+// Samples of several workers come in another order than those of one, under another configuration.
+TEST_F(CompareRuns, TheOrderOfArrivalAndTheNumberOfWorkersDoNotCount) {
+  SyntheticRun run;
+  RunInfo info = run.info();
+  info.config_toml = "[run]\nworkers = 4\n[model]\npath = \"elsewhere\"\n" + info.config_toml;
+  info.host = "another machine";
+  const std::string c = folder_.make("c");
+  {
+    RunStore store = RunStore::create(c, info);
+    record_start(store, run);
+    for (int64_t step = 1; step <= run.steps; ++step) {
+      store.record_tasks(step, 0, run.tasks_of(step));
+      std::vector<ScoredGroup> groups = run.groups_of(step);
+      for (size_t i = groups.size(); i-- > 0;)
+        store.record_groups(step, {groups[i]}, synthetic_text);
+      store.record_version(run.version(static_cast<uint32_t>(step)));
+      store.record_metrics(step, run.metrics_of(step));
+      store.finish_step(step);
+    }
+    ASSERT_TRUE(store.flush(Deadline::after(60)));
+  }
+  ASSERT_NE(Database::open(RunStore::path(a_), Database::Mode::kRead)
+                .integer("SELECT task FROM sample WHERE id = 1"),
+            Database::open(RunStore::path(c), Database::Mode::kRead)
+                .integer("SELECT task FROM sample WHERE id = 1"));
+  std::string out;
+  EXPECT_EQ(compare(a_, c, &out), 0) << out;
+  EXPECT_NE(out.find("workers"), std::string::npos) << "shown all the same: " << out;
+}
+
 TEST_F(CompareRuns, OneUnitInTheLastPlaceOfAScore) {
   edit(b_)
       .prepare(

@@ -28,7 +28,7 @@ class InspectRun : public ::testing::Test {
   const std::string& dir() const { return folder_.path(); }
 
   const TemporaryFolder folder_;
-  const SyntheticRun run_;
+  SyntheticRun run_;
 };
 
 std::string error_of(const std::string& dir, const std::string& sample = "") {

@@ -21,7 +21,8 @@
   X(inspect, "what a model or a run is: sizes and template; curves, times, samples") \
   X(compare, "what differs between two runs, or two models") \
   X(bench, "speed of kernels and loop beside what bounds it") \
-  X(keys, "a CURVE key pair for connections between machines")
+  X(keys, "a CURVE key pair for connections between machines") \
+  X(doctor, "what this machine has and lacks")
 // clang-format on
 
 namespace retort {

@@ -24,7 +24,10 @@ Key parse_key(const std::string& place) {
   const char* end = place.data() + place.size();
   bool good = true;
   for (int i = 0; i < 3 && good; ++i) {
-    if (i > 0) good = at != end && *at++ == '/';
+    if (i > 0) {
+      good = at != end && *at == '/';
+      at += good ? 1 : 0;
+    }
     const auto [next, error] = std::from_chars(at, end, key.number[i]);
     good = good && error == std::errc() && key.number[i] >= 0;
     at = next;
