@@ -141,6 +141,15 @@ class Binder {
   std::vector<Root> roots_;
 };
 
+// A configuration (with bind and validate) of the file at `path` with `assignments` ("a.b=c") over
+// it, checked. UserError.
+template <class Config>
+Config load(const std::string& path, const std::vector<std::string>& assignments);
+
+// The first key in which two configurations differ; "" when none does.
+template <class Config>
+std::string first_difference(Config& a, Config& b);
+
 }  // namespace retort::config
 
 #include "base/config_binding.h"  // the templates

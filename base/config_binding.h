@@ -131,4 +131,25 @@ void Binder::list(const std::string& name, std::vector<T>& objects, const std::s
   roots_.push_back(std::move(root));
 }
 
+template <class Config>
+Config load(const std::string& path, const std::vector<std::string>& assignments) {
+  Config config;
+  Binder binder;
+  config.bind(binder);
+  binder.apply(read_document(path));
+  for (const std::string& assignment : assignments) binder.set(assignment);
+  binder.check();
+  config.validate();
+  return config;
+}
+
+template <class Config>
+std::string first_difference(Config& a, Config& b) {
+  Binder binder_a, binder_b;
+  a.bind(binder_a);
+  b.bind(binder_b);
+  const std::vector<Difference> keys = diff(binder_a.values(), binder_b.values());
+  return keys.empty() ? "" : keys.front().key;
+}
+
 }  // namespace retort::config

@@ -91,19 +91,6 @@ std::optional<double> score_of(Outcome outcome, double score) {
 
 }  // namespace
 
-const char* stop_name(StopReason stop) {
-  switch (stop) {
-    case StopReason::kEos:
-      return "eos";
-    case StopReason::kLength:
-      return "length";
-    case StopReason::kStopString:
-      return "stop_string";
-  }
-  RT_CHECK(false) << "stop reason " << static_cast<int>(stop);
-  __builtin_unreachable();
-}
-
 RunRows::RunRows(Database& database)
     : step_(database.prepare("INSERT OR IGNORE INTO step VALUES (?, ?, NULL)")),
       finish_(database.prepare("UPDATE step SET finished_at = ? WHERE step = ?")),

@@ -13,9 +13,6 @@
 
 namespace retort {
 
-// The names of stop reasons in run.db.
-const char* stop_name(StopReason stop);
-
 class RunRows {
  public:
   explicit RunRows(Database& database);

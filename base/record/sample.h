@@ -17,6 +17,7 @@ struct SampleId {
 };
 
 enum class StopReason : uint8_t { kEos = 0, kLength = 1, kStopString = 2 };
+const char* stop_name(StopReason stop);  // "eos", "length", "stop_string", as in every output
 
 // Example, prompt of 3 tokens and completion of 2: {id {1,0,0,0}, tokens {1,51,61,54,2},
 // prompt_length 3, loss_mask {1,1}, logprobs {-0.7f,-0.01f}, version_min 0, version_max 0, stop

@@ -73,6 +73,7 @@ Value cycler(Interpreter&, const Arguments& arguments) {
   const auto state = std::make_shared<std::pair<List, size_t>>(arguments.positional, 0);
   Callable made;
   made.name = "cycler";
+  made.nesting = nesting_around(state->first);
   made.attribute = [state](std::string_view name) {
     if (name == "current") return state->first[state->second];
     Callable method;

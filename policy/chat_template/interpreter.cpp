@@ -276,7 +276,7 @@ void Interpreter::assign(const Target& target, const Value& value, const ScopePt
   if (space == nullptr || !space->is(Value::Kind::kNamespace)) {
     throw TemplateFailure("cannot assign attribute on non-namespace object '" + target.name + "'");
   }
-  space->space().attributes.set(Value(target.attribute), value);
+  space->space().set(Value(target.attribute), value);
 }
 
 Value Interpreter::procedure_value(const std::shared_ptr<Procedure>& procedure,

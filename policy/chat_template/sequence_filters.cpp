@@ -22,6 +22,10 @@ using Kind = Value::Kind;
 template <List (*produce)(Interpreter&, const Value&, const Arguments&)>
 Value lazily(Interpreter& self, const Value& value, const Arguments& arguments) {
   Generator made;
+  made.nesting = nesting_around(arguments.positional);
+  for (const auto& [name, given] : arguments.named)
+    made.nesting = std::max(made.nesting, given.nesting() + 1);
+  made.nesting = std::max(made.nesting, value.nesting() + 1);
   made.produce = [&self, value, arguments] { return produce(self, value, arguments); };
   return Value(std::move(made));
 }
@@ -220,6 +224,7 @@ List unique(Interpreter&, const Value& value, const Arguments& arguments) {
   List kept;
   for (const Value& each : iterate(value)) {
     const Value key = key_of(each, read.optional(1), read.truth_or(0, false));
+    require_hashable(key);  // Jinja keeps a set of them
     if (std::ranges::any_of(seen, [&](const Value& old) { return equal(old, key); })) continue;
     seen.push_back(key);
     kept.push_back(each);

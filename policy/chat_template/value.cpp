@@ -1,5 +1,6 @@
 #include "policy/chat_template/value.h"
 
+#include "policy/chat_template/limits.h"
 #include "policy/chat_template/python_text.h"
 
 #include <algorithm>
@@ -104,6 +105,56 @@ const List& Value::items() const {
 
 const Dict& Value::dict() const { return *std::get<std::shared_ptr<const Dict>>(data_); }
 Generator& Value::generator() const { return *std::get<std::shared_ptr<Generator>>(data_); }
+namespace {
+
+int checked_nesting(int nesting) {
+  if (nesting > kMaxValueDepth) throw TemplateFailure("values are nested too deeply");
+  return nesting;
+}
+
+}  // namespace
+
+int nesting_around(const List& values) {
+  int deepest = 0;
+  for (const Value& value : values) deepest = std::max(deepest, value.nesting());
+  return checked_nesting(deepest + 1);
+}
+
+int nesting_around(const Dict& dict) {
+  int deepest = 0;
+  for (const auto& [key, value] : dict.entries)
+    deepest = std::max({deepest, key.nesting(), value.nesting()});
+  return checked_nesting(deepest + 1);
+}
+
+Value::Value(List items) : nesting_(nesting_around(items)) {
+  data_ = std::make_shared<const List>(std::move(items));
+}
+Value::Value(Tuple items) : nesting_(nesting_around(items.items)) {
+  data_ = std::make_shared<const Tuple>(std::move(items));
+}
+Value::Value(Dict dict) : nesting_(nesting_around(dict)) {
+  data_ = std::make_shared<const Dict>(std::move(dict));
+}
+Value::Value(Generator items)
+    : nesting_(checked_nesting(std::max(nesting_around(items.items), items.nesting + 1))) {
+  data_ = std::make_shared<Generator>(std::move(items));
+}
+Value::Value(std::shared_ptr<Namespace> space) : data_(std::move(space)) {
+  Namespace& made = this->space();
+  made.nesting = nesting_around(made.attributes);
+}
+Value::Value(Callable function) : nesting_(checked_nesting(function.nesting)) {
+  data_ = std::make_shared<const Callable>(std::move(function));
+}
+
+int Value::nesting() const { return is(Kind::kNamespace) ? space().nesting : nesting_; }
+
+void Namespace::set(Value name, Value value) {
+  nesting = std::max(nesting, checked_nesting(value.nesting() + 1));
+  attributes.set(std::move(name), std::move(value));
+}
+
 Namespace& Value::space() const { return *std::get<std::shared_ptr<Namespace>>(data_); }
 const Callable& Value::callable() const {
   return *std::get<std::shared_ptr<const Callable>>(data_);

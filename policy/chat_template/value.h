@@ -52,6 +52,7 @@ struct Generator {
   std::function<List()> produce;  // empty once it has run
   List items;
   size_t next = 0;
+  int nesting = 0;  // of what `produce` holds
 
   void start();
 };
@@ -59,6 +60,9 @@ struct Generator {
 // namespace(): attributes that may be set from inside of loops.
 struct Namespace {
   Dict attributes;
+  int nesting = 1;  // as Value::nesting
+
+  void set(Value name, Value value);
 };
 
 // Arguments of a call, as written.
@@ -79,6 +83,7 @@ struct Callable {
   std::function<Value(Interpreter&, const Arguments&)> call;
   std::function<Value(std::string_view)> attribute;  // of loops and cyclers; may be empty
   size_t length = 1;                                 // 0 makes it false
+  int nesting = 0;                                   // of the values it holds
 };
 
 class Value {
@@ -106,13 +111,14 @@ class Value {
   explicit Value(std::string text) : data_(std::make_shared<const std::string>(std::move(text))) {}
   explicit Value(std::string_view text) : Value(std::string(text)) {}
   explicit Value(const char* text) : Value(std::string(text)) {}
-  explicit Value(List items) : data_(std::make_shared<const List>(std::move(items))) {}
-  explicit Value(Tuple items) : data_(std::make_shared<const Tuple>(std::move(items))) {}
-  explicit Value(Dict dict) : data_(std::make_shared<const Dict>(std::move(dict))) {}
-  explicit Value(Generator items) : data_(std::make_shared<Generator>(std::move(items))) {}
-  explicit Value(std::shared_ptr<Namespace> space) : data_(std::move(space)) {}
-  explicit Value(Callable function)
-      : data_(std::make_shared<const Callable>(std::move(function))) {}
+  // Those that hold values fail beyond kMaxValueDepth: what is printed, compared and freed walks
+  // down into them.
+  explicit Value(List items);
+  explicit Value(Tuple items);
+  explicit Value(Dict dict);
+  explicit Value(Generator items);
+  explicit Value(std::shared_ptr<Namespace> space);
+  explicit Value(Callable function);
 
   static Value undefined(std::string why);
 
@@ -141,6 +147,9 @@ class Value {
   Namespace& space() const;
   const Callable& callable() const;
 
+  // How many values lie inside each other: 0 for what holds none, else one more than the deepest.
+  int nesting() const;
+
   // Whether both are the same object (numbers, booleans and none: the same value).
   bool same_as(const Value& other) const;
 
@@ -155,7 +164,12 @@ class Value {
                std::shared_ptr<const Callable>>
       data_;
   bool is_markup_ = false;  // only of strings
+  int nesting_ = 0;         // of a namespace in its own
 };
+
+// One more than the deepest of the values; fails when that is beyond kMaxValueDepth.
+int nesting_around(const List& values);
+int nesting_around(const Dict& dict);
 
 // Fails for an undefined value; `use` says what was tried.
 void require_defined(const Value& value);

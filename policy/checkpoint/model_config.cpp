@@ -33,6 +33,13 @@ const Architecture& read_architecture(const JsonFields& config) {
   return find_architecture(config.file(), model_type, names);
 }
 
+void refuse_other_layers(const JsonFields& config,
+                         const std::optional<std::vector<std::string>>& layer_types) {
+  if (!layer_types) return;
+  for (const std::string& type : *layer_types)
+    if (type != "full_attention") config.fail("layer_types", "only full_attention is available");
+}
+
 // What would change the forward and that the policy does not compute.
 void refuse_unsupported(const JsonFields& config, const ModelConfig& model) {
   if (config.has("quantization_config"))
@@ -42,13 +49,16 @@ void refuse_unsupported(const JsonFields& config, const ModelConfig& model) {
   if (!config.find_flag("is_causal").value_or(true)) config.fail("is_causal", "use a causal model");
   const std::string activation = config.find_text("hidden_act").value_or("silu");
   if (activation != "silu" && activation != "swish") config.fail("hidden_act", "known: silu");
-  if (!model.architecture->sliding_layers) return;
+  const auto layer_types = config.find_texts("layer_types", Null::kAbsent);
+  if (!model.architecture->sliding_layers) {
+    refuse_other_layers(config, layer_types);
+    return;
+  }
   config.find_integer("sliding_window", 0, kMaxPositions, Null::kAbsent);  // checks its kind
   const bool window =
       config.find_flag("use_sliding_window").value_or(false) && !config.is_null("sliding_window");
   const int64_t first_sliding =
       config.find_integer("max_window_layers", 0, kMaxPositions).value_or(28);
-  const auto layer_types = config.find_texts("layer_types", Null::kAbsent);
   if (!layer_types) {
     if (window && first_sliding < model.layers)
       config.fail("use_sliding_window",
@@ -58,8 +68,7 @@ void refuse_unsupported(const JsonFields& config, const ModelConfig& model) {
   if (static_cast<int64_t>(layer_types->size()) != model.layers)
     config.fail("layer_types",
                 "list one type for each of the " + std::to_string(model.layers) + " layers");
-  for (const std::string& type : *layer_types)
-    if (type != "full_attention") config.fail("layer_types", "only full_attention is available");
+  refuse_other_layers(config, layer_types);
 }
 
 void read_sizes(const JsonFields& config, ModelConfig* model) {

@@ -86,6 +86,33 @@ TEST(ChatTemplate, EndlessTemplatesEnd) {
             std::string::npos);
 }
 
+// Values that a template puts inside each other end with a message, not with the stack: by lists,
+// tuples, dictionaries, namespaces, generators and cyclers.
+TEST(ChatTemplate, ValuesThatNestWithoutEndAreRefused) {
+  const auto nested = [](const std::string& times, const std::string& around) {
+    return "{% set ns = namespace(x=[]) %}{% for i in range(" + times + ") %}" + around +
+           "{% endfor %}{{ ns.x is defined }}";
+  };
+  for (const char* around :
+       {"{% set ns.x = [ns.x] %}", "{% set ns.x = (ns.x,) %}", "{% set ns.x = {'a': ns.x} %}",
+        "{% set ns.x = namespace(y=ns.x) %}",
+        "{% set other = namespace() %}{% set other.y = ns.x %}{% set ns.x = other %}",
+        "{% set ns.x = ns.x | map('upper') %}", "{% set ns.x = [1] | map(default=ns.x) %}",
+        "{% set ns.x = cycler(ns.x) %}"}) {
+    EXPECT_NE(complaint(nested("100000", around)).find("nested too deeply"), std::string::npos)
+        << around << complaint(nested("100000", around));
+    EXPECT_TRUE(complaint(nested("50", around)).starts_with("rendered: ")) << around;
+  }
+}
+
+TEST(ChatTemplate, UniqueRefusesWhatHasNoHash) {
+  EXPECT_NE(complaint("{{ [{'a': 1}, {'a': 1}] | unique | list }}").find("unhashable type: 'dict'"),
+            std::string::npos);
+  EXPECT_NE(complaint("{{ [[1], [1]] | unique | list }}").find("unhashable type: 'list'"),
+            std::string::npos);
+  EXPECT_EQ(complaint("{{ [(1, 2), (1, 2)] | unique | list }}"), "rendered: [(1, 2)]");
+}
+
 std::string repeated(size_t times, const std::string& part) {
   std::string text;
   for (size_t i = 0; i < times; ++i) text += part;

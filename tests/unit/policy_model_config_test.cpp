@@ -146,6 +146,8 @@ TEST(ModelConfig, NamesWhatIsWrong) {
       {R"({"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2",
            "layer_types": ["full_attention", "sliding_attention"]})",
        "only full_attention is available"},
+      {R"({"layer_types": ["chunked_attention", "full_attention"]})",
+       R"('layer_types' is ["chunked_attention","full_attention"]; only full_attention)"},
       {R"({"head_dim": 2, "rope_scaling": {"type": "dynamic", "factor": 2}})",
        "needs a head_dim above 2"},
   };

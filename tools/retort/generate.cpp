@@ -53,18 +53,6 @@ std::vector<Prompt> read_prompts(const Options& options, const PromptCodec& code
   return prompts;
 }
 
-const char* stop_name(StopReason stop) {
-  switch (stop) {
-    case StopReason::kEos:
-      return "eos";
-    case StopReason::kLength:
-      return "length";
-    case StopReason::kStopString:
-      return "stop_string";
-  }
-  return "";
-}
-
 std::string row_of(const Sample& sample, const Prompt& prompt, const PromptCodec& codec, bool hex) {
   const std::vector<int32_t> ids(sample.tokens.begin() + sample.prompt_length, sample.tokens.end());
   const nlohmann::json text = codec.completion(sample).text;

@@ -57,14 +57,7 @@ std::string RunConfig::resolved() {
 }
 
 RunConfig load_run_config(const std::string& path, const std::vector<std::string>& assignments) {
-  RunConfig config;
-  config::Binder binder;
-  config.bind(binder);
-  binder.apply(config::read_document(path));
-  for (const std::string& assignment : assignments) binder.set(assignment);
-  binder.check();
-  config.validate();
-  return config;
+  return config::load<RunConfig>(path, assignments);
 }
 
 namespace {
@@ -92,11 +85,7 @@ std::string deciding_settings(RunConfig config) {
 
 std::string first_difference(RunConfig a, RunConfig b) {
   for (RunConfig* config : {&a, &b}) forget_free_settings(*config);
-  config::Binder binder_a, binder_b;
-  a.bind(binder_a);
-  b.bind(binder_b);
-  const std::vector<config::Difference> keys = config::diff(binder_a.values(), binder_b.values());
-  return keys.empty() ? "" : keys.front().key;
+  return config::first_difference(a, b);
 }
 
 }  // namespace retort

@@ -43,22 +43,11 @@ std::string first_difference(SftConfig a, SftConfig b) {
     config->sft.keep_last = 1;
     config->learner.micro_batch_tokens = 1;
   }
-  config::Binder binder_a, binder_b;
-  a.bind(binder_a);
-  b.bind(binder_b);
-  const std::vector<config::Difference> keys = config::diff(binder_a.values(), binder_b.values());
-  return keys.empty() ? "" : keys.front().key;
+  return config::first_difference(a, b);
 }
 
 SftConfig load_sft_config(const std::string& path, const std::vector<std::string>& assignments) {
-  SftConfig config;
-  config::Binder binder;
-  config.bind(binder);
-  binder.apply(config::read_document(path));
-  for (const std::string& assignment : assignments) binder.set(assignment);
-  binder.check();
-  config.validate();
-  return config;
+  return config::load<SftConfig>(path, assignments);
 }
 
 }  // namespace retort
