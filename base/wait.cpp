@@ -16,9 +16,10 @@ struct Registry {
   std::mutex mutex;
   std::vector<const WaitScope*> waits;  // guarded by mutex; the longest first
 };
+// Never destroyed: objects with static storage wait in their destructors too.
 Registry& registry() {
-  static Registry instance;
-  return instance;
+  static Registry* const instance = new Registry;
+  return *instance;
 }
 
 double seconds(Deadline::Clock::duration duration) {
