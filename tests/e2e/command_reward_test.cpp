@@ -153,15 +153,16 @@ TEST(CommandReward, AProgramThatDiesIsStartedAgainAndTheRunIsTheSame) {
   EXPECT_EQ(count_of(mortal, "decision"), 0);
 }
 
-// Hangs once: the row's deadline ends it, the row is asked again.
+// Hangs once, at an answer (the check of the first tasks asks about none): the row's deadline ends
+// it, the row is asked again.
 TEST(CommandReward, AProgramThatHangsIsStartedAgainAndTheRunIsTheSame) {
   const TemporaryFolder folder;
   const std::string sound = folder.path("sound"), slow = folder.path("slow");
   ASSERT_EQ(run_retort(train_with(folder.path(), kExample, 2) + "--run '" + sound + "'").code, 0);
-  const std::string path =
-      program_with(folder.path(),
-                   "once = here + ('hung' if '+' in str(row['prompt']) else '')\n        "
-                   "if not os.path.exists(once): open(once, 'w').close(); time.sleep(600)");
+  const std::string path = program_with(
+      folder.path(),
+      "once = here + ('hung' if '+' in str(row['prompt']) and row['completion'] else '')\n        "
+      "if not os.path.exists(once): open(once, 'w').close(); time.sleep(600)");
   const std::string own = "command:" + path + ",deadline_s=3";
   const ProgramResult result =
       run_retort(train_with(folder.path(), own, 2) + "--run '" + slow + "'");
