@@ -2,11 +2,13 @@
 
 #include "base/check.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace retort {
 namespace {
 
+constexpr int64_t kMostSkipped = 16;    // forwards without asking a learner that has no more
 constexpr double kSendDeadlineS = 600;  // the learner may be busy with a whole step
 
 }  // namespace
@@ -58,10 +60,21 @@ Worker::Taken Worker::take_assignments(Deadline deadline) {
     }
     if (closed_ || !has_room()) break;
     const bool first = engine_.idle();
+    if (!first && skip_ > 0) {
+      --skip_;
+      break;
+    }
     const AssignmentReceived received =
         tasks_->receive(first ? deadline : Deadline::after(settings_.answer_s));
     if (received.kind == ReceiveKind::kClosed) closed_ = true;
-    if (received.kind != ReceiveKind::kReceived) break;
+    if (received.kind != ReceiveKind::kReceived) {
+      if (settings_.answer_s > 0 && !first) {
+        skip_ = in_vain_;
+        in_vain_ = std::min<int64_t>(2 * in_vain_, kMostSkipped);
+      }
+      break;
+    }
+    in_vain_ = 1;
     next_ = received.assignment;
   }
   return some ? Taken::kSome : closed_ ? Taken::kClosed : Taken::kNone;

@@ -65,6 +65,8 @@ class Worker {
   std::optional<uint32_t> version_;  // that the policy computes with; none yet
   std::optional<Assignment> next_;   // of another Version: waits for an idle engine
   int64_t under_way_ = 0;            // samples submitted and not finished
+  // Where asking costs time: forwards to go before the next question, and after one in vain.
+  int64_t skip_ = 0, in_vain_ = 1;
   bool closed_ = false;
 };
 

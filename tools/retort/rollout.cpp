@@ -23,8 +23,8 @@
 namespace retort {
 namespace {
 
-constexpr double kAnswerS = 0.002;  // a learner that has more to do answers within
-constexpr double kFlushS = 600;     // the learner acknowledges when a step is in its record
+constexpr double kAnswerS = 0.0005;  // a learner on this machine that has more answers within
+constexpr double kFlushS = 600;      // the learner acknowledges when a step is in its record
 
 struct Options {
   std::string config, name;
