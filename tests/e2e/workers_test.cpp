@@ -134,6 +134,30 @@ TEST_F(Workers, ComeAndGo) {
   expect_the_same_bytes(run);
 }
 
+// The learner is killed and started again; its worker stays, with what it had not got rid of.
+TEST_F(Workers, OutliveAKilledLearner) {
+  const std::string run = path("outlived");
+  const std::string program = std::getenv("RETORT_PROGRAM");
+  const std::string socket = "ipc://" + path("outliving");
+  write_text(path("outlive.sh"),
+             "while [ ! -e '" + run + "/token' ]; do sleep 0.02; done\nexec '" + program +
+                 "' rollout tests/configs/tiny.toml --quiet --patience-s 20 --connect " + socket +
+                 " --token-file '" + run + "/token' 2>'" + path("outlive.err") + "'\n");
+  const std::string learn =
+      "learn tests/configs/tiny.toml --quiet --resume --run '" + run + "' --listen " + socket;
+  ProgramResult result =
+      run_retort(learn, "bash '" + path("outlive.sh") + "' & timeout -s KILL 0.8");
+  int killed = 0;
+  for (; result.code == 137 && killed < 40; ++killed)
+    result = run_retort(learn, "timeout -s KILL " + std::to_string(0.9 + 0.1 * killed));
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_GE(killed, 1);
+  // Killed after its last checkpoint, the learner has nothing left to say to the worker when it is
+  // started again: that one gives up.
+  EXPECT_EQ(file_text(path("outlive.err")).find("refuses"), std::string::npos);
+  expect_the_same_bytes(run);
+}
+
 TEST_F(Workers, AnotherTokenConfigurationOrPortIsRefused) {
   const std::string run = path("refusals");
   const std::string program = std::getenv("RETORT_PROGRAM");

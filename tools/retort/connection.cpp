@@ -1,7 +1,6 @@
 #include "tools/retort/connection.h"
 
 #include "base/error.h"
-#include "base/file.h"
 #include "tools/retort/worker_pool.h"
 
 #include <cstdlib>
@@ -11,16 +10,9 @@ namespace {
 
 // "" when neither is given.
 std::string token_of(const std::string& file) {
-  std::string token;
-  if (!file.empty()) {
-    token = read_file(file);
-    while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
-    if (token.empty())
-      throw UserError("--token-file", "'" + file + "' is empty", "write the run's token into it");
-  } else if (const char* variable = std::getenv(kRunTokenVariable)) {
-    token = variable;
-  }
-  return token;
+  if (!file.empty()) return read_token(file);
+  const char* variable = std::getenv(kRunTokenVariable);
+  return variable == nullptr ? "" : variable;
 }
 
 }  // namespace

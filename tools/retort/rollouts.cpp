@@ -73,6 +73,7 @@ class Sampling {
         first_(first),
         tasks_(tasks),
         group_size_(static_cast<size_t>(parts.config.rollout.group_size)),
+        wanted_(wanted),
         groups_(tasks.size()) {
     for (size_t t = 0; t < tasks.size(); ++t)
       if (wanted[t] != 0) unsent_.push_back(t);
@@ -81,6 +82,7 @@ class Sampling {
 
   // Ordered by task and slot, with verdicts.
   std::vector<ScoredGroup> run() {
+    for (Sample& sample : std::exchange(parts_.early, {})) take(std::move(sample), unscored_);
     while (missing_ > 0) {
       send();
       if (parts_.worker) {
@@ -127,18 +129,29 @@ class Sampling {
       if (received.kind != ReceiveKind::kReceived) return whole;
       wait_.over();
       deadline = Deadline::after(0);
-      const SampleId id = received.sample->id;
-      // What an earlier attempt of the run asked for is of no use.
-      if (id.step != step_ || id.task < first_ || id.task - first_ >= groups_.size()) {
-        parts_.samples->ack(id);
-        continue;
-      }
-      const size_t t = id.task - first_;
-      groups_[t].samples.push_back(std::move(*received.sample));
-      --missing_;
-      if (groups_[t].samples.size() == group_size_) whole.push_back(t);
+      take(std::move(*received.sample), whole);
       if (missing_ == 0) return whole;
     }
+  }
+
+  // A worker may keep samples from before the learner was started anew. Those of a later draw are
+  // the ones that it will ask for, and come only once; others are of no use.
+  void take(Sample sample, std::vector<size_t>& whole) {
+    const SampleId id = sample.id;
+    const size_t end = first_ + groups_.size();
+    if (id.step > step_ || (id.step == step_ && id.task >= end)) {
+      parts_.samples->ack(id);
+      parts_.early.push_back(std::move(sample));
+      return;
+    }
+    if (id.step < step_ || id.task < first_ || wanted_[id.task - first_] == 0) {
+      parts_.samples->ack(id);
+      return;
+    }
+    const size_t t = id.task - first_;
+    groups_[t].samples.push_back(std::move(sample));
+    --missing_;
+    if (groups_[t].samples.size() == group_size_) whole.push_back(t);
   }
 
   void score_groups(const std::vector<size_t>& which) {
@@ -170,6 +183,7 @@ class Sampling {
   const size_t first_;
   const std::vector<Task>& tasks_;
   const size_t group_size_;
+  const std::vector<char>& wanted_;
   std::vector<ScoredGroup> groups_;
   std::vector<size_t> unsent_, unscored_;  // indices of groups
   size_t sent_ = 0;                        // of unsent_

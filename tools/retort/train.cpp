@@ -181,11 +181,15 @@ void add_train_options(Arguments& parser, TrainOptions& options) {
   parser.flag("--quiet", options.quiet, "no progress");
 }
 
-int run_training(const TrainOptions& options) {
+int run_training(TrainOptions options) {
   const RunConfig config = load_run_config(options.config, options.assignments);
   const RunPlace place = find_run_place(options.config, options.run_dir, options.resume);
   if (place.resumed) check_same_config(config, place.dir);
-  watch_interrupts();  // before threads are started
+  const std::string token = token_path(place.dir);
+  if (options.workers.remote() && options.workers.run_token.empty() && place.resumed &&
+      std::filesystem::exists(token))
+    options.workers.run_token = read_token(token);  // workers may be waiting for this learner
+  watch_interrupts();                               // before threads are started
   TrainParts parts = build_train_parts(config, options.explain ? WorkerPlan{} : options.workers);
   if (options.explain) {
     fmt::print("{}", explain(parts));

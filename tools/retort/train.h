@@ -18,6 +18,6 @@ struct TrainOptions {
 };
 // CONFIG, --set, --run, --resume, --explain, --quiet.
 void add_train_options(Arguments& parser, TrainOptions& options);
-int run_training(const TrainOptions& options);
+int run_training(TrainOptions options);
 
 }  // namespace retort

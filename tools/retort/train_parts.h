@@ -32,6 +32,7 @@ struct TrainParts {
   std::unique_ptr<SampleReceiver> samples;
   std::unique_ptr<Worker> worker;       // null: workers are other processes
   std::unique_ptr<WorkerPool> workers;  // null: this process samples
+  std::vector<Sample> early;            // of later draws, from before this learner was started
   Version version;                      // that the policy's weights are
   // arithmetic the device can do in a second, measured when the parts are built
   double peak_flops = 0;

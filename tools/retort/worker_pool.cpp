@@ -35,6 +35,15 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 
+std::string token_path(const std::string& run_dir) { return run_dir + "/token"; }
+
+std::string read_token(const std::string& path) {
+  std::string token = read_file(path);
+  while (!token.empty() && (token.back() == '\n' || token.back() == '\r')) token.pop_back();
+  if (token.empty()) throw UserError(path, "is empty", "write the run's token into it");
+  return token;
+}
+
 std::string new_run_token() {
   std::array<uint64_t, 2> bits{};
   RT_CHECK_EQ(::getrandom(bits.data(), sizeof bits, 0), static_cast<ssize_t>(sizeof bits));
@@ -95,7 +104,7 @@ void WorkerPool::start(const std::string& run_dir) {
   run_dir_ = run_dir;
   for (Process& process : processes_) start(process);
   if (!processes_.empty()) return;
-  const std::string token = run_dir + "/token";
+  const std::string token = token_path(run_dir);
   write_file_atomic(token, identity_.run_token + "\n", 0600);
   log::info(fmt::format("workers: retort rollout {}/config.toml --connect {} --token-file {}",
                         run_dir, endpoint_, token));

@@ -70,6 +70,10 @@ class WorkerPool {
 
 // Environment variable that hands the token of a run to its workers.
 inline constexpr const char* kRunTokenVariable = "RETORT_RUN_TOKEN";
+// RUN/token, where a learner that made up its token leaves it.
+std::string token_path(const std::string& run_dir);
+// The token in a file. UserError when there is none.
+std::string read_token(const std::string& path);
 // 32 hex digits of the system's random numbers.
 std::string new_run_token();
 
