@@ -145,6 +145,23 @@ std::vector<std::string> unfinished(const std::vector<SourceFile>& files) {
   return found;
 }
 
+// A reader that stops early ends its writer by SIGPIPE, and under `pipefail` the script with it: but
+// only when the writer has more to say than a pipe holds, so it shows late and at random.
+std::vector<std::string> early_readers(const std::vector<SourceFile>& files) {
+  static const std::regex kReader(R"(\|\s*(head\b|grep\s+(-\w+\s+)*-\w*[qm]|sed\s.*\dq\b))");
+  std::vector<std::string> found;
+  for (const SourceFile& file : files) {
+    const auto lines = split_lines(file.text);
+    for (size_t i = 0; i < lines.size(); ++i) {
+      if (std::regex_search(lines[i], kReader)) {
+        found.push_back(file.path + ":" + std::to_string(i + 1) +
+                        ": ends its writer by SIGPIPE; read to the end (sed -n, awk, >/dev/null)");
+      }
+    }
+  }
+  return found;
+}
+
 void expect_none(const std::vector<std::string>& found) {
   for (const std::string& violation : found) ADD_FAILURE() << violation;
 }
@@ -159,6 +176,9 @@ TEST(Style, TheTreeFollowsTheRules) {
   expect_none(headers_without_pragma_once(code));
   expect_none(unfinished(code));
   expect_none(grab_bags(read_tree(".", {""})));
+  const auto scripts = read_tree(".", {".sh"});
+  ASSERT_GT(scripts.size(), 5U);
+  expect_none(early_readers(scripts));
 }
 
 TEST(Style, GrabBagsAreSeen) {
@@ -219,6 +239,16 @@ TEST(Style, ForbiddenIncludesAreSeen) {
   EXPECT_EQ(forbidden_includes({{"base/a.h", "#include <nlohmann/json.hpp>\n"}}).size(), 1U);
   EXPECT_EQ(forbidden_includes({{"base/a.h", "#include <nlohmann/json_fwd.hpp>\n"}}).size(), 0U);
   EXPECT_EQ(forbidden_includes({{"base/a.cpp", "#include <nlohmann/json.hpp>\n"}}).size(), 0U);
+}
+
+TEST(Style, EarlyReadersAreSeen) {
+  EXPECT_EQ(early_readers({{"tools/a.sh", "sort -rn | head -n 3"}}).size(), 1U);
+  EXPECT_EQ(early_readers({{"tools/a.sh", "ninja -n | grep -q work"}}).size(), 1U);
+  EXPECT_EQ(early_readers({{"tools/a.sh", "ninja -n | grep -i -m 1 work"}}).size(), 1U);
+  EXPECT_EQ(early_readers({{"tools/a.sh", "sort | sed 3q"}}).size(), 1U);
+  EXPECT_EQ(early_readers({{"tools/a.sh", "sort | sed -n 1p; grep -q a file; head -n 3 file"}})
+                .size(),
+            0U);
 }
 
 TEST(Style, OtherMarksAreSeen) {

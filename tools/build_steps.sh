@@ -32,7 +32,7 @@ configure() {
 # build_targets [TARGET…]: silent when up to date; else Ninja's one live line on a terminal, a line
 # every few seconds in a pipe. The compiler's words are shown when it fails.
 build_targets() {
-  if ninja -C "$build" -n "$@" 2>/dev/null | tail -n 1 | grep -q 'no work to do'; then
+  if ninja -C "$build" -n "$@" 2>/dev/null | tail -n 1 | grep 'no work to do' >/dev/null; then
     return 0
   fi
   if [ -t 2 ]; then

@@ -8,4 +8,5 @@ awk 'NF >= 4 && $1 !~ /^#/ { seconds[$4] = ($2 - $1) / 1000
        if ($2 > end) end = $2 }
      END { for (file in seconds) printf "%7.1f  %s\n", seconds[file], file
            printf "%7.1f  (the whole build)\n", end / 1000 }' "$build/.ninja_log" |
-  sed 's#[A-Za-z0-9_./-]*CMakeFiles/[^/]*\.dir/#&#' | sort -rn | head -n $((count + 1))
+  sed 's#[A-Za-z0-9_./-]*CMakeFiles/[^/]*\.dir/#&#' | sort -rn |
+  awk -v lines="$((count + 1))" 'NR <= lines'  # reads to the end: `head` would end sort by SIGPIPE
