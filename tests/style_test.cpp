@@ -145,8 +145,8 @@ std::vector<std::string> unfinished(const std::vector<SourceFile>& files) {
   return found;
 }
 
-// A reader that stops early ends its writer by SIGPIPE, and under `pipefail` the script with it: but
-// only when the writer has more to say than a pipe holds, so it shows late and at random.
+// A reader that stops early ends its writer by SIGPIPE, and under `pipefail` the script with it:
+// but only when the writer has more to say than a pipe holds, so it shows late and at random.
 std::vector<std::string> early_readers(const std::vector<SourceFile>& files) {
   static const std::regex kReader(R"(\|\s*(head\b|grep\s+(-\w+\s+)*-\w*[qm]|sed\s.*\dq\b))");
   std::vector<std::string> found;
@@ -246,9 +246,9 @@ TEST(Style, EarlyReadersAreSeen) {
   EXPECT_EQ(early_readers({{"tools/a.sh", "ninja -n | grep -q work"}}).size(), 1U);
   EXPECT_EQ(early_readers({{"tools/a.sh", "ninja -n | grep -i -m 1 work"}}).size(), 1U);
   EXPECT_EQ(early_readers({{"tools/a.sh", "sort | sed 3q"}}).size(), 1U);
-  EXPECT_EQ(early_readers({{"tools/a.sh", "sort | sed -n 1p; grep -q a file; head -n 3 file"}})
-                .size(),
-            0U);
+  EXPECT_EQ(
+      early_readers({{"tools/a.sh", "sort | sed -n 1p; grep -q a file; head -n 3 file"}}).size(),
+      0U);
 }
 
 TEST(Style, OtherMarksAreSeen) {

@@ -60,6 +60,7 @@ struct WorkerRow {
   double silent_s = 0;        // since its last word
   size_t assignments = 0;     // handed to it and not complete
   size_t unacknowledged = 0;  // samples of it that were received and not acknowledged
+  uint64_t samples = 0;       // received of it since it was greeted, copies too
 };
 
 // What happened on the wire since the start.

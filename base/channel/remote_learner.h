@@ -47,6 +47,7 @@ class RemoteLearner::State {
     uint64_t limit = 0;     // assignments it may have been sent
     uint64_t assigned = 0;  // assignments it was sent
     size_t held = 0;        // samples of it that are not acknowledged
+    uint64_t samples = 0;   // received of it
     bool sender_closed = false;
     bool gone = false;         // said goodbye
     bool told_closed = false;  // of the receiver

@@ -247,6 +247,7 @@ bool RemoteLearner::State::on_sample(Session& session, const SharedBytes& body) 
   std::optional<Sample> sample = decode_sample(body.bytes, nullptr);
   if (!sample) return false;
   const SampleId id = sample->id;
+  ++session.samples;
   mark_here(id);
   const uint64_t name = session.link.session();
   const bool settled = settled_ && id.step <= *settled_;
@@ -326,8 +327,8 @@ std::vector<WorkerRow> RemoteLearner::State::look_at_workers(LinkTime now) {
   for (const auto& row : assigned_) ++assigned[row.second.session];
   std::vector<WorkerRow> rows;
   for (const auto& [name, session] : sessions_)
-    rows.push_back(
-        {session.worker, session.from, session.link.silent_s(now), assigned[name], session.held});
+    rows.push_back({session.worker, session.from, session.link.silent_s(now), assigned[name],
+                    session.held, session.samples});
   std::sort(rows.begin(), rows.end(),
             [](const WorkerRow& a, const WorkerRow& b) { return a.name < b.name; });
   return rows;

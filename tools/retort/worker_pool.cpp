@@ -20,7 +20,7 @@ namespace retort {
 namespace {
 
 constexpr double kEndS = 10;      // for workers to leave when the run is over
-constexpr double kSoonS = 60;     // a process that ends earlier has failed to start
+constexpr double kSoonS = 60;     // a process that ends earlier, with no sample given, has failed
 constexpr int kMostFailures = 5;  // in a row
 constexpr const char* kLoopback = "tcp://127.0.0.1:*";
 
@@ -133,9 +133,10 @@ void WorkerPool::watch() {
   const std::vector<WorkerRow> rows = channel_->workers();
   for (Process& process : processes_) {
     std::optional<std::string> ended = process.child->ended();
+    const auto row = std::find_if(rows.begin(), rows.end(),
+                                  [&](const WorkerRow& one) { return one.name == process.name; });
+    if (row != rows.end() && row->samples > 0) process.failures = 0;
     if (!ended) {
-      const auto row = std::find_if(rows.begin(), rows.end(),
-                                    [&](const WorkerRow& one) { return one.name == process.name; });
       if (row == rows.end() || row->silent_s < silence_s_) continue;
       process.child->kill();
       ended = fmt::format("silent for {:.0f} s", row->silent_s);
@@ -143,11 +144,12 @@ void WorkerPool::watch() {
     channel_->lose(process.name);
     const double lived =
         std::chrono::duration<double>(Deadline::Clock::now() - process.started).count();
-    process.failures = lived < kSoonS ? process.failures + 1 : 1;
+    process.failures = lived < kSoonS ? process.failures + 1 : 0;
     const std::string said = last_line(log_path(process));
     if (process.failures > kMostFailures)
-      throw InternalError(fmt::format("{} ended {} times soon after its start ({}): {}",
-                                      process.name, process.failures, *ended, said));
+      throw InternalError(
+          fmt::format("{} ended {} times soon after its start, with no sample given ({}): {}",
+                      process.name, process.failures, *ended, said));
     log::warn(fmt::format("{} ended ({}){}; started again", process.name, *ended,
                           said.empty() ? "" : ": " + said));
     start(process);

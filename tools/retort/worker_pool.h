@@ -54,7 +54,7 @@ class WorkerPool {
     std::string name;
     std::unique_ptr<ChildProcess> child;
     Deadline::Clock::time_point started;
-    int failures = 0;  // in a row, each soon after its start
+    int failures = 0;  // in a row, each soon after its start and with no sample given
   };
   void start(Process& process);
   std::string log_path(const Process& process) const;
