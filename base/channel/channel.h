@@ -60,6 +60,9 @@ class SampleReceiver {
   // Steps up to this one are done: further copies of their samples are acknowledged and dropped
   // unseen, and their ids need not be remembered one by one.
   virtual void settle(uint32_t step) = 0;
+  // No sample of this group is wanted any more: what came of it and what still comes is
+  // acknowledged and dropped unseen, and no worker is sent for the rest. Until its step is settled.
+  virtual void give_up(uint32_t step, uint32_t task) = 0;
   // The run is over: senders get kClosed.
   virtual void close() = 0;
 };

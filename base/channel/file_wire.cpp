@@ -76,7 +76,7 @@ class FileLearnerWire final : public Wire {
   }
   void wake() override { looker_.wake(); }
   void reset() override {}  // workers come back by themselves
-  std::string name() const override { return options_.folder; }
+  std::string name() const override { return kFileScheme + options_.folder; }
 
  private:
   struct Peer {
@@ -156,7 +156,7 @@ class FileWorkerWire final : public Wire {
     close();
     open();
   }
-  std::string name() const override { return options_.folder; }
+  std::string name() const override { return kFileScheme + options_.folder; }
 
  private:
   void open() {

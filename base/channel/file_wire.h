@@ -3,7 +3,7 @@
 // files that its sender appends to and its receiver reads and removes. For machines that share a
 // file system and no network, and for looking at what crosses. Not durable in itself: what was not
 // acknowledged is sent again. Whoever can write to the folder is trusted as far as the run token
-// goes.
+// goes; the token crosses as it is.
 //
 //   FOLDER/WORKER/to_learner/00000001.segment    records: u32 length of the head, u32 length of the
 //   FOLDER/WORKER/to_worker/00000001.segment     body, head, body
@@ -17,6 +17,9 @@
 #include <string>
 
 namespace retort {
+
+inline const std::string kFileScheme =
+    "file:";  // before the folder, where a user names an endpoint
 
 struct FileWireOptions {
   std::string folder;

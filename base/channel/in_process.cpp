@@ -32,10 +32,11 @@ struct InProcessChannel::State {
     uint64_t sender;
   };
   std::map<SampleId, Outstanding> unacknowledged;
-  std::deque<SampleId> in_flight;        // to be received; may hold copies
-  std::set<SampleId> handed_out;         // by the present receiver
-  std::set<SampleId> acknowledged;       // of steps after settled_step
-  std::optional<uint32_t> settled_step;  // everything up to it is acknowledged
+  std::deque<SampleId> in_flight;                    // to be received; may hold copies
+  std::set<SampleId> handed_out;                     // by the present receiver
+  std::set<SampleId> acknowledged;                   // of steps after settled_step
+  std::set<std::pair<uint32_t, uint32_t>> given_up;  // step and task, after settled_step
+  std::optional<uint32_t> settled_step;              // everything up to it is acknowledged
   size_t open_senders = 0;
   uint64_t senders_made = 0;
   bool has_receiver = false;
@@ -45,7 +46,8 @@ struct InProcessChannel::State {
   bool task_sender_closed = false;
 
   bool is_done(const SampleId& id) const {
-    return (settled_step && id.step <= *settled_step) || acknowledged.contains(id);
+    return (settled_step && id.step <= *settled_step) || acknowledged.contains(id) ||
+           given_up.contains({id.step, id.task});
   }
   void send_again() {
     in_flight.clear();
@@ -152,8 +154,22 @@ class InProcessChannel::SampleReceiverEnd final : public SampleReceiver {
     state_->settled_step = step;
     const auto settled = [step](const SampleId& id) { return id.step <= step; };
     std::erase_if(state_->acknowledged, settled);
+    std::erase_if(state_->given_up, [step](const auto& group) { return group.first <= step; });
     std::erase_if(state_->handed_out, settled);
     std::erase_if(state_->unacknowledged, [&](const auto& entry) { return settled(entry.first); });
+    state_->changed.notify_all();
+  }
+
+  void give_up(uint32_t step, uint32_t task) override {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->settled_step && *state_->settled_step >= step) return;
+    state_->given_up.emplace(step, task);
+    std::erase_if(state_->unacknowledged, [&](const auto& entry) {
+      return entry.first.step == step && entry.first.task == task;
+    });
+    std::erase_if(state_->assignments, [&](const Assignment& assignment) {
+      return assignment.step == step && assignment.task_index == task;
+    });
     state_->changed.notify_all();
   }
 

@@ -81,9 +81,24 @@ void RemoteLearner::State::settle(uint32_t step) {
     const std::lock_guard lock(mutex_);
     if (settled_step_ && *settled_step_ >= step) return;
     settled_step_ = step;
-    std::erase_if(ready_, [step](const Sample& sample) { return sample.id.step <= step; });
+    std::erase_if(given_up_, [step](const auto& group) { return group.first <= step; });
+    std::erase_if(ready_, [this](const Sample& sample) { return unwanted(sample.id); });
   }
   command({Command::Kind::kSettle, {}, step, nullptr, ""});
+}
+
+void RemoteLearner::State::give_up(uint32_t step, uint32_t task) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (settled_step_ && *settled_step_ >= step) return;
+    given_up_.emplace(step, task);
+    std::erase_if(ready_, [this](const Sample& sample) { return unwanted(sample.id); });
+  }
+  command({Command::Kind::kGiveUp, {step, task, 0, 0}, 0, nullptr, ""});
+}
+
+bool RemoteLearner::State::unwanted(const SampleId& id) const {
+  return (settled_step_ && id.step <= *settled_step_) || given_up_.contains({id.step, id.task});
 }
 
 void RemoteLearner::State::close_receiver() {
@@ -170,6 +185,7 @@ class RemoteLearner::ReceiverEnd final : public SampleReceiver {
   }
   void ack(const SampleId& id) override { state_->ack(id); }
   void settle(uint32_t step) override { state_->settle(step); }
+  void give_up(uint32_t step, uint32_t task) override { state_->give_up(step, task); }
   void close() override { state_->close_receiver(); }
 
  private:

@@ -26,6 +26,7 @@ class RemoteLearner::State {
   SampleReceived receive(uint64_t generation, Deadline deadline);
   void ack(const SampleId& id);
   void settle(uint32_t step);
+  void give_up(uint32_t step, uint32_t task);
   void close_receiver();
   SendResult send_task(const Assignment& assignment, Deadline deadline);
   void close_tasks();
@@ -73,15 +74,16 @@ class RemoteLearner::State {
   };
   // What the ends ask for, in order.
   struct Command {
-    enum class Kind { kAck, kSettle, kNewReceiver, kPublish, kLose } kind = Kind::kAck;
-    SampleId id;
+    enum class Kind { kAck, kSettle, kGiveUp, kNewReceiver, kPublish, kLose } kind = Kind::kAck;
+    SampleId id;          // of kGiveUp: step and task
     uint64_t number = 0;  // step, or generation
     std::shared_ptr<const VersionBytes> version;
     std::string worker;
   };
 
   void command(Command command);
-  bool is_over() const;  // the mutex is held
+  bool is_over() const;                     // the mutex is held
+  bool unwanted(const SampleId& id) const;  // settled or given up; the mutex is held
   std::optional<Sample> take(uint64_t generation);
 
   // remote_learner_wire.cpp
@@ -117,7 +119,6 @@ class RemoteLearner::State {
   std::map<uint64_t, Session> sessions_;
   std::map<SampleId, Entry> entries_;
   size_t unacknowledged_ = 0;  // entries that are not acknowledged
-  std::optional<uint32_t> settled_;
   std::multimap<std::pair<uint32_t, uint32_t>, Assigned> assigned_;  // by step and task index
   std::deque<Held> versions_;                                        // the newest at the end
   std::deque<Sample> arrived_;                                       // not shared yet
@@ -136,6 +137,7 @@ class RemoteLearner::State {
   std::vector<Command> commands_;
   std::deque<Sample> ready_;
   std::optional<uint32_t> settled_step_;
+  std::set<std::pair<uint32_t, uint32_t>> given_up_;  // step and task, after settled_step_
   bool has_receiver_ = false;
   uint64_t generations_ = 0;       // receivers there were
   uint64_t generation_ready_ = 0;  // the receiver whose samples `ready_` holds

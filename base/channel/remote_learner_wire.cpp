@@ -75,13 +75,25 @@ void RemoteLearner::State::obey(const Command& wanted) {
     }
     case Command::Kind::kSettle: {
       const auto step = static_cast<uint32_t>(wanted.number);
-      settled_ = std::max(settled_.value_or(0), step);
       // Ordered by step first.
       for (auto entry = entries_.begin(); entry != entries_.end() && entry->first.step <= step;) {
         release(entry->first, entry->second);
         entry = entries_.erase(entry);
       }
       std::erase_if(assigned_, [step](const auto& row) { return row.first.first <= step; });
+      return;
+    }
+    case Command::Kind::kGiveUp: {
+      const auto [step, task] = std::pair(wanted.id.step, wanted.id.task);
+      for (auto entry = entries_.lower_bound({step, task, 0, 0});
+           entry != entries_.end() && entry->first.step == step && entry->first.task == task;
+           ++entry)
+        release(entry->first, entry->second);
+      assigned_.erase({step, task});
+      const std::lock_guard lock(mutex_);
+      std::erase_if(assignments_, [&, step = step, task = task](const Assignment& assignment) {
+        return assignment.step == step && assignment.task_index == task;
+      });
       return;
     }
     case Command::Kind::kNewReceiver: {
@@ -250,8 +262,11 @@ bool RemoteLearner::State::on_sample(Session& session, const SharedBytes& body) 
   ++session.samples;
   mark_here(id);
   const uint64_t name = session.link.session();
-  const bool settled = settled_ && id.step <= *settled_;
-  const auto [entry, fresh] = settled ? std::pair(entries_.end(), false) : entries_.try_emplace(id);
+  const bool over = [&] {
+    const std::lock_guard lock(mutex_);
+    return unwanted(id);
+  }();
+  const auto [entry, fresh] = over ? std::pair(entries_.end(), false) : entries_.try_emplace(id);
   if (fresh) {
     entry->second.holders = {name};
     ++session.held;
@@ -259,7 +274,7 @@ bool RemoteLearner::State::on_sample(Session& session, const SharedBytes& body) 
     arrived_.push_back(std::move(*sample));
     return true;
   }
-  if (settled || entry->second.acknowledged) {
+  if (over || entry->second.acknowledged) {
     session.acknowledged.push_back(id);
   } else {
     auto& holders = entry->second.holders;
@@ -346,7 +361,7 @@ void RemoteLearner::State::share(LinkTime now) {
   const std::lock_guard lock(mutex_);
   const bool news = !arrived_.empty();
   for (Sample& sample : arrived_)
-    if (!settled_step_ || sample.id.step > *settled_step_) ready_.push_back(std::move(sample));
+    if (!unwanted(sample.id)) ready_.push_back(std::move(sample));
   arrived_.clear();
   if (look) workers_ = std::move(rows);
   counts_.resent = resent;

@@ -2,8 +2,8 @@
 // How the weights of a Version cross: as plain bytes, in chunks that the worker asks for. So memory
 // is bounded by one Version and a window of chunks, and a stream that broke goes on where it was.
 // Both sides check the digest (base/record/weights_digest.h): the publisher before anyone can have
-// it, the worker before it hands it out. Over a channel: RemoteLearner::publish,
-// RemoteWorker::version. By a folder that both see: write_version, read_version.
+// it, the worker before it hands it out. Over any wire: RemoteLearner::publish,
+// RemoteWorker::version.
 #include "base/channel/channel.h"
 #include "base/record/version.h"
 
@@ -64,12 +64,5 @@ class VersionAssembly {
   explicit VersionAssembly(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
-
-// Makes FOLDER/version-NUMBER appear whole: written beside, synced, renamed; then removes all but
-// the newest `keep` >= 2. UserError when the folder cannot be written. RT_CHECK: the digest is
-// right.
-void write_version(const std::string& folder, const VersionBytes& version, size_t keep = 2);
-// Waits until FOLDER/version-NUMBER is there and reads it. UserError when it is damaged.
-VersionReceived read_version(const std::string& folder, uint32_t number, Deadline deadline);
 
 }  // namespace retort

@@ -195,6 +195,41 @@ std::string settled_steps_take_no_more_samples(const ChannelMaker& make) {
   return "";
 }
 
+std::string a_group_given_up_takes_no_more_samples(const ChannelMaker& make) {
+  const auto channel = make(3);
+  const auto receiver = channel->sample_receiver();
+  const auto sender = channel->sample_sender();
+  // One was received, one waits, one still comes.
+  for (uint32_t slot = 0; slot < 2; ++slot) sender->send(make_sample(1, 7, slot), soon());
+  RETORT_EXPECT(receiver->receive(soon()).kind == ReceiveKind::kReceived, "nothing arrives");
+  receiver->give_up(1, 7);
+  for (uint32_t slot = 2; slot < 6; ++slot)
+    RETORT_EXPECT(sender->send(make_sample(1, 7, slot), soon()) == SendResult::kSent,
+                  "a sample of a group given up keeps a credit");
+  RETORT_EXPECT(receiver->receive(briefly()).kind == ReceiveKind::kTimeout,
+                "a sample of a group given up is handed out");
+  RETORT_EXPECT(sender->flush(soon()) == SendResult::kSent,
+                "a sample of a group given up is never acknowledged");
+  RETORT_EXPECT(sender->send(make_sample(1, 8, 0), soon()) == SendResult::kSent,
+                "the next group is refused");
+  const SampleReceived next = receiver->receive(soon());
+  RETORT_EXPECT(next.kind == ReceiveKind::kReceived && next.sample->id.task == 8,
+                "the next group does not arrive");
+  // Its assignment is nobody's any more; that of another group is.
+  const auto tasks = channel->task_sender();
+  Assignment assignment = make_assignment(3);
+  assignment.step = 2;
+  RETORT_EXPECT(tasks->send(assignment, soon()) == SendResult::kSent, "no assignment is taken");
+  assignment.task_index = 4;
+  RETORT_EXPECT(tasks->send(assignment, soon()) == SendResult::kSent, "no assignment is taken");
+  receiver->give_up(2, 3);
+  const auto worker = channel->task_receiver();
+  const AssignmentReceived received = worker->receive(soon());
+  RETORT_EXPECT(received.kind == ReceiveKind::kReceived, "no assignment arrives");
+  RETORT_EXPECT(received.assignment->task_index == 4, "a group given up is assigned");
+  return "";
+}
+
 std::string a_broken_connection_loses_nothing(const ChannelMaker& make) {
   const auto channel = make(8);
   const auto receiver = channel->sample_receiver();
@@ -424,6 +459,7 @@ constexpr ChannelCheck kChecks[] = {
     {"FlushWaitsForAcknowledgements", flush_waits_for_acknowledgements},
     {"CopiesAreDropped", copies_are_dropped},
     {"SettledStepsTakeNoMoreSamples", settled_steps_take_no_more_samples},
+    {"AGroupGivenUpTakesNoMoreSamples", a_group_given_up_takes_no_more_samples},
     {"ABrokenConnectionLosesNothing", a_broken_connection_loses_nothing},
     {"ANewReceiverGetsWhatWasNotAcknowledged", a_new_receiver_gets_what_was_not_acknowledged},
     {"ClosedWhenAllSendersAre", closed_when_all_senders_are},

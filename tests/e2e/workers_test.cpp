@@ -98,6 +98,68 @@ TEST_F(Workers, AStoppedOneIsReplaced) {
   expect_no_process_left(run);
 }
 
+// What workers do not give in time gives way to the next tasks, and stays so when it is computed
+// again.
+TEST_F(Workers, AGroupWithoutSamplesGivesWay) {
+  const std::string run = path("late"), cut = path("late_cut");
+  write_text(
+      path("late.sh"),
+      "seen() { for i in $(seq 1500); do grep -s \"$1\" \"$2\" >/dev/null && return; sleep 0.02; "
+      "done; }\n"
+      "\"$@\" & command=$!\n"
+      "seen '\"step\": 2,' '" +
+          run +
+          "/metrics.jsonl'\n"
+          "worker=$(cat /proc/$command/task/*/children)\n"
+          "kill -STOP $worker\n"
+          "seen 'is given up' '" +
+          run +
+          "/log.txt'\n"
+          "kill -CONT $worker\n"
+          "wait $command\n");
+  const std::string settings =
+      " --set train.sample_deadline_s=2 --set train.keep_last=9 --set train.save_every=1 --run '";
+  const ProgramResult result =
+      run_retort(kTiny + settings + run + "' --workers 1", "bash '" + path("late.sh") + "'");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_NE(result.err.find("is replaced: no sample within 2 s"), std::string::npos) << result.err;
+  int64_t replaced = 0, first = 0;
+  for (const nlohmann::json& row : testing::metrics_of(run)) {
+    const int64_t here = row.value("groups/replaced", int64_t{0});
+    if (here > 0 && first == 0) first = row["step"];
+    replaced += here;
+  }
+  ASSERT_GT(replaced, 0);
+  expect_no_process_left(run);
+
+  fs::copy(run, cut, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  for (int64_t step = first; step <= 8; ++step)
+    fs::remove_all(cut + "/checkpoints/step_" + std::to_string(step));
+  ASSERT_EQ(run_retort(kTiny + settings + cut + "' --resume --quiet").code, 0);
+  EXPECT_EQ(deterministic_metrics(run), deterministic_metrics(cut));
+  const std::string state = "/checkpoints/step_8/trainer/state.safetensors";
+  EXPECT_TRUE(file_text(run + state) == file_text(cut + state));
+  const ProgramResult compared = run_retort("compare '" + run + "' '" + cut + "' --assert-equal");
+  EXPECT_EQ(compared.code, 0) << compared.out;
+}
+
+// A run whose workers are gone for good ends by itself, with what to do.
+TEST_F(Workers, WithoutAnyTheRunEndsToBeResumed) {
+  const std::string run = path("alone");
+  const std::string learn =
+      "learn tests/configs/tiny.toml --set train.sample_deadline_s=1 --run '" + run +
+      "' --listen ipc://" + path("nobody");
+  const ProgramResult result = run_retort(learn);
+  EXPECT_EQ(result.code, 1) << result.err;
+  EXPECT_NE(
+      result.err.find("no sample came for 1 s while waiting for samples of group 0 of step 1"),
+      std::string::npos)
+      << result.err;
+  EXPECT_NE(result.err.find("none is connected"), std::string::npos) << result.err;
+  ASSERT_EQ(run_retort(kTiny + " --quiet --resume --run '" + run + "'").code, 0);
+  expect_the_same_bytes(run);
+}
+
 TEST_F(Workers, AKilledLearnerLeavesNoProcessAndResumes) {
   const std::string run = path("learner");
   int killed = 0;
@@ -115,23 +177,26 @@ TEST_F(Workers, AKilledLearnerLeavesNoProcessAndResumes) {
   expect_the_same_bytes(run);
 }
 
-// `learn` and workers by hand: they come, go and come again.
+// `learn` and workers by hand: they come, go and come again, over every kind of endpoint.
 TEST_F(Workers, ComeAndGo) {
-  const std::string run = path("learn");
   const std::string program = std::getenv("RETORT_PROGRAM");
-  const std::string socket = "ipc://" + path("socket");
-  const std::string rollout = "'" + program +
-                              "' rollout tests/configs/tiny.toml --quiet --connect " + socket +
-                              " --token-file '" + run + "/token'";
-  write_text(path("come_and_go.sh"),
-             "while [ ! -e '" + run + "/token' ]; do sleep 0.02; done\n" + rollout +
-                 " --name late &\n" + "for i in 1 2 3 4 5 6; do timeout -s KILL 0.$((i * 2 + 3)) " +
-                 rollout + " --name brief; done\nwait\n");
-  const ProgramResult result =
-      run_retort("learn tests/configs/tiny.toml --run '" + run + "' --listen " + socket,
-                 "bash '" + path("come_and_go.sh") + "' & ");
-  ASSERT_EQ(result.code, 0) << result.err;
-  expect_the_same_bytes(run);
+  for (const std::string scheme : {"ipc://", "file:"}) {
+    const std::string run = path("learn_" + scheme.substr(0, 3));
+    const std::string endpoint = scheme + path("meeting_" + scheme.substr(0, 3));
+    const std::string rollout = "'" + program +
+                                "' rollout tests/configs/tiny.toml --quiet --connect " + endpoint +
+                                " --token-file '" + run + "/token'";
+    write_text(path("come_and_go.sh"),
+               "while [ ! -e '" + run + "/token' ]; do sleep 0.02; done\n" + rollout +
+                   " --name late &\n" +
+                   "for i in 1 2 3 4 5 6; do timeout -s KILL 0.$((i * 2 + 3)) " + rollout +
+                   " --name brief; done\nwait\n");
+    const ProgramResult result =
+        run_retort("learn tests/configs/tiny.toml --run '" + run + "' --listen " + endpoint,
+                   "bash '" + path("come_and_go.sh") + "' & ");
+    ASSERT_EQ(result.code, 0) << result.err;
+    expect_the_same_bytes(run);
+  }
 }
 
 // The learner is killed and started again; its worker stays, with what it had not got rid of.

@@ -46,6 +46,7 @@ enum class Fault {
   kIgnoresDeadlines,
   kReturnsBeforeDeadlines,
   kIgnoresSettle,
+  kIgnoresGiveUp,
   kTasksTwice,
 };
 
@@ -94,6 +95,9 @@ class FaultyReceiver : public SampleReceiver {
   }
   void settle(uint32_t step) override {
     if (fault_ != Fault::kIgnoresSettle) inner_->settle(step);
+  }
+  void give_up(uint32_t step, uint32_t task) override {
+    if (fault_ != Fault::kIgnoresGiveUp) inner_->give_up(step, task);
   }
   void close() override {
     if (fault_ != Fault::kNeverCloses) inner_->close();
@@ -175,6 +179,7 @@ TEST(ChannelConformance, CatchesEachPlantedFault) {
       {Fault::kIgnoresDeadlines, "WaitsHaveDeadlineReasonAndHolder"},
       {Fault::kReturnsBeforeDeadlines, "WaitsHaveDeadlineReasonAndHolder"},
       {Fault::kIgnoresSettle, "SettledStepsTakeNoMoreSamples"},
+      {Fault::kIgnoresGiveUp, "AGroupGivenUpTakesNoMoreSamples"},
       {Fault::kTasksTwice, "EachAssignmentReachesOneWorker"},
   };
   for (const auto& [fault, check] : planted)

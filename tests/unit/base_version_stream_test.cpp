@@ -198,38 +198,5 @@ TEST(VersionAssembly, SeesTheDigestAndSumsSizesWithinBounds) {
   EXPECT_FALSE(VersionAssembly::of(huge, UINT64_MAX, &problem));
 }
 
-TEST(VersionFolder, AppearsWholeAndOldOnesGo) {
-  const TemporaryFolder folder;
-  for (uint32_t number = 1; number <= 3; ++number)
-    write_version(folder.path(), version_of(number, {100, 3, 0}), 2);
-  EXPECT_EQ(list_folder(folder.path()), (std::vector<std::string>{"version-2", "version-3"}));
-  const VersionReceived read = read_version(folder.path(), 3, soon());
-  ASSERT_EQ(read.kind, ReceiveKind::kReceived);
-  EXPECT_TRUE(same(*read.version, version_of(3, {100, 3, 0})));
-  const VersionReceived none = read_version(folder.path(), 4, briefly());
-  EXPECT_EQ(none.kind, ReceiveKind::kTimeout);
-  EXPECT_NE(none.waited.find("Version 4"), std::string::npos);
-  std::thread writer([&] { write_version(folder.path(), version_of(4, {100})); });
-  EXPECT_EQ(read_version(folder.path(), 4, soon()).kind, ReceiveKind::kReceived);
-  writer.join();
-  write_version(folder.path(), version_of(4, {100}));  // again, after a crash of its writer
-  EXPECT_EQ(read_version(folder.path(), 4, soon()).kind, ReceiveKind::kReceived);
-}
-
-TEST(VersionFolder, DamageIsNamed) {
-  const TemporaryFolder folder;
-  write_version(folder.path(), version_of(1, {100}));
-  const std::string tensors = folder.path() + "/version-1/tensors.bin";
-  std::string bytes = read_file(tensors);
-  bytes[7] ^= 1;
-  write_file_atomic(tensors, bytes);
-  EXPECT_THROW(read_version(folder.path(), 1, soon()), UserError);
-  bytes.pop_back();
-  write_file_atomic(tensors, bytes);
-  EXPECT_THROW(read_version(folder.path(), 1, soon()), UserError);
-  write_file_atomic(folder.path() + "/version-1/version.record", "x");
-  EXPECT_THROW(read_version(folder.path(), 1, soon()), UserError);
-}
-
 }  // namespace
 }  // namespace retort::tests

@@ -1,5 +1,6 @@
 #include "tools/retort/connection.h"
 
+#include "base/channel/file_wire.h"
 #include "base/error.h"
 #include "tools/retort/worker_pool.h"
 
@@ -15,11 +16,26 @@ std::string token_of(const std::string& file) {
   return variable == nullptr ? "" : variable;
 }
 
+// Of "file:FOLDER"; nullopt for other endpoints. UserError for keys: nothing crosses a network.
+std::optional<FileWireOptions> folder_of(const std::string& endpoint, bool keys) {
+  if (!endpoint.starts_with(kFileScheme)) return std::nullopt;
+  FileWireOptions wire;
+  wire.folder = endpoint.substr(kFileScheme.size());
+  if (wire.folder.empty())
+    throw UserError(endpoint, "names no folder", "write file:FOLDER, one that both sides see");
+  if (keys)
+    throw UserError("--keys", "a folder has no use for keys",
+                    "leave them out; who may read and write the folder is trusted");
+  return wire;
+}
+
 }  // namespace
 
 void add_worker_connection(Arguments& parser, WorkerConnectionOptions& options) {
   parser.option("--connect", options.endpoint,
-                "where the learner listens: tcp://HOST:PORT or ipc://PATH", true);
+                "where the learner listens: tcp://HOST:PORT, ipc://PATH, or file:FOLDER that both "
+                "see",
+                true);
   parser.option("--keys", options.keys,
                 "this worker's keys (retort keys); needed beyond this machine");
   parser.option("--learner-key", options.learner_key,
@@ -46,6 +62,8 @@ std::unique_ptr<Wire> worker_wire(const WorkerConnectionOptions& options) {
           "give a file with the learner's public key alone");
     wire.learner_key = keys.front();
   }
+  if (const auto folder = folder_of(options.endpoint, !options.keys.empty()))
+    return file_worker_wire(*folder);
   return zeromq_worker_wire(wire);
 }
 
@@ -59,8 +77,8 @@ std::string worker_token(const WorkerConnectionOptions& options) {
 
 void add_learner_connection(Arguments& parser, LearnerConnectionOptions& options) {
   parser.option("--listen", options.endpoint,
-                "where workers connect to: tcp://127.0.0.1:PORT or ipc://PATH; another address "
-                "needs --keys and --worker-keys");
+                "where workers connect to: tcp://127.0.0.1:PORT, ipc://PATH, or file:FOLDER that "
+                "both see; another address needs --keys and --worker-keys");
   parser.option("--keys", options.keys, "the learner's keys (retort keys)");
   parser.option("--worker-keys", options.worker_keys,
                 "file of the public keys of workers that may come, one a line");
@@ -82,6 +100,12 @@ ZeromqLearnerOptions learner_connection(const LearnerConnectionOptions& options)
     wire.worker_keys = read_public_keys(options.worker_keys);
   }
   return wire;
+}
+
+std::unique_ptr<Wire> learner_wire(const ZeromqLearnerOptions& connection) {
+  if (const auto folder = folder_of(connection.endpoint, connection.keys.has_value()))
+    return file_learner_wire(*folder);
+  return zeromq_learner_wire(connection);
 }
 
 std::string learner_token(const LearnerConnectionOptions& options) {

@@ -23,6 +23,8 @@ struct LearnerConnectionOptions {
 };
 void add_learner_connection(Arguments& parser, LearnerConnectionOptions& options);
 ZeromqLearnerOptions learner_connection(const LearnerConnectionOptions& options);
+// The wire at that endpoint: over ZeroMQ, or through a folder (file:FOLDER).
+std::unique_ptr<Wire> learner_wire(const ZeromqLearnerOptions& connection);
 // The token in the file or the environment, "" when neither is given.
 std::string learner_token(const LearnerConnectionOptions& options);
 

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "tools/retort/long_wait.h"
 #include "tools/retort/stopwatch.h"
 
@@ -14,8 +15,7 @@
 namespace retort {
 namespace {
 
-constexpr double kLookS = 0.25;     // between two looks after the workers
-constexpr double kNoSampleS = 600;  // without any sample the run ends, to be resumed
+constexpr double kLookS = 0.25;  // between two looks after the workers
 
 // The next tasks of the curriculum.
 std::vector<Task> draw_tasks(TrainParts& parts, size_t count) {
@@ -61,6 +61,14 @@ void score(const TrainParts& parts, const std::vector<Task>& tasks,
       groups[t].verdicts.push_back(std::move(*next++));
 }
 
+// Why a group has no score; "" when it has.
+std::string infra_fault(const ScoredGroup& group) {
+  for (const Verdict& verdict : group.verdicts)
+    for (const VerdictPart& part : verdict.parts)
+      if (part.outcome == Outcome::kInfraError) return part.name + ": " + part.detail;
+  return "";
+}
+
 // The groups of one draw of tasks: sampled here or by workers, and scored.
 class Sampling {
  public:
@@ -74,7 +82,8 @@ class Sampling {
         tasks_(tasks),
         group_size_(static_cast<size_t>(parts.config.rollout.group_size)),
         wanted_(wanted),
-        groups_(tasks.size()) {
+        groups_(tasks.size()),
+        troubles_(tasks.size()) {
     for (size_t t = 0; t < tasks.size(); ++t)
       if (wanted[t] != 0) unsent_.push_back(t);
     missing_ = unsent_.size() * group_size_;
@@ -106,6 +115,8 @@ class Sampling {
   }
 
   double reward_s() const { return reward_s_; }
+  // Why this group cannot be had; "" when it can. After run().
+  const std::string& trouble(size_t t) const { return troubles_[t]; }
 
  private:
   // As many assignments as the channel takes now.
@@ -144,7 +155,8 @@ class Sampling {
       parts_.early.push_back(std::move(sample));
       return;
     }
-    if (id.step < step_ || id.task < first_ || wanted_[id.task - first_] == 0) {
+    if (id.step < step_ || id.task < first_ || wanted_[id.task - first_] == 0 ||
+        !troubles_[id.task - first_].empty()) {
       parts_.samples->ack(id);
       return;
     }
@@ -157,17 +169,41 @@ class Sampling {
   void score_groups(const std::vector<size_t>& which) {
     Stopwatch watch;
     score(parts_, tasks_, groups_, which);
+    for (const size_t t : which) {
+      const std::string fault = infra_fault(groups_[t]);
+      if (!fault.empty())
+        troubles_[t] =
+            fmt::format("no score within {} s: {}", parts_.config.train.group_deadline_s, fault);
+    }
     reward_s_ += watch.lap();
   }
 
   void look_after_workers() {
     if (missing_ == 0) return;
     parts_.workers->watch();
-    if (wait_.goes_on([&] { return missing_text(); }) > kNoSampleS)
+    worker_seen_ |= parts_.workers->any();
+    const double limit = parts_.config.train.sample_deadline_s;
+    if (wait_.goes_on([&] { return missing_text(); }) < limit) return;
+    if (!worker_seen_)
       throw InternalError(
-          fmt::format("no sample came for {:.0f} s while waiting for {}; mend the "
-                      "workers, then go on with --resume",
-                      kNoSampleS, missing_text()));
+          fmt::format("no sample came for {:.0f} s while waiting for {}; mend the workers, then go "
+                      "on with --resume",
+                      limit, missing_text()));
+    give_up_missing(fmt::format("no sample within {} s: {}", limit, parts_.workers->holders()));
+    worker_seen_ = false;
+    wait_.over();
+  }
+
+  void give_up_missing(const std::string& trouble) {
+    for (size_t t = 0; t < groups_.size(); ++t) {
+      const size_t here = groups_[t].samples.size();
+      if (wanted_[t] == 0 || here == group_size_ || !troubles_[t].empty()) continue;
+      troubles_[t] = trouble;
+      missing_ -= group_size_ - here;
+      parts_.samples->give_up(step_, static_cast<uint32_t>(first_ + t));
+    }
+    sent_ = unsent_.size();
+    log::detail(fmt::format("step {}: what is missing is given up: {}", step_, trouble));
   }
 
   // "samples of group 17 of step 3 (24 missing in all) from worker 2 (1 assignments, silent …)"
@@ -185,20 +221,14 @@ class Sampling {
   const size_t group_size_;
   const std::vector<char>& wanted_;
   std::vector<ScoredGroup> groups_;
+  std::vector<std::string> troubles_;      // per group, why it cannot be had
   std::vector<size_t> unsent_, unscored_;  // indices of groups
   size_t sent_ = 0;                        // of unsent_
   size_t missing_ = 0;                     // samples of all groups
   LongWait wait_;
+  bool worker_seen_ = false;  // during the wait
   double reward_s_ = 0;
 };
-
-// Why a group has no score; "" when it has.
-std::string trouble_of(const ScoredGroup& group) {
-  for (const Verdict& verdict : group.verdicts)
-    for (const VerdictPart& part : verdict.parts)
-      if (part.outcome == Outcome::kInfraError) return part.name + ": " + part.detail;
-  return "";
-}
 
 // One step.
 class StepRollouts {
@@ -234,20 +264,19 @@ class StepRollouts {
     rollouts.reward_s += sampling.reward_s();
     for (size_t t = 0; t < count; ++t) {
       if (wanted[t] == 0) continue;
-      const std::string trouble = trouble_of(groups[t]);
-      if (trouble.empty())
+      if (sampling.trouble(t).empty())
         rollouts.groups.push_back(std::move(groups[t]));
       else
-        give_up(first + t, first + count + given_up++, groups[t], trouble);
+        give_up(first + t, first + count + given_up++, groups[t], sampling.trouble(t));
     }
     rollouts.tasks.insert(rollouts.tasks.end(), tasks.begin(), tasks.end());
     rollouts.replaced += static_cast<int64_t>(given_up);
     if (rollouts.replaced > parts_.config.train.prompts_per_step)
       throw UserError(
-          "[rewards]",
-          fmt::format("step {}: {} groups had no score within {} s each; the last: {}", step_,
-                      rollouts.replaced, parts_.config.train.group_deadline_s, last_trouble_),
-          "mend the program, then go on with --resume");
+          last_trouble_.starts_with("no sample") ? "[train.sample_deadline_s]" : "[rewards]",
+          fmt::format("step {}: {} groups could not be had; the last: {}", step_, rollouts.replaced,
+                      last_trouble_),
+          "mend what does not answer, then go on with --resume");
     return given_up;
   }
 
@@ -255,10 +284,8 @@ class StepRollouts {
                const std::string& trouble) {
     for (const Sample& sample : group.samples) parts_.samples->ack(sample.id);
     last_trouble_ = trouble;
-    rollouts.decisions.push_back(
-        {static_cast<uint32_t>(step_), static_cast<uint32_t>(index),
-         static_cast<uint32_t>(replaced_by),
-         fmt::format("no score within {} s: {}", parts_.config.train.group_deadline_s, trouble)});
+    rollouts.decisions.push_back({static_cast<uint32_t>(step_), static_cast<uint32_t>(index),
+                                  static_cast<uint32_t>(replaced_by), trouble});
   }
 
   TrainParts& parts_;

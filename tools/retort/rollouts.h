@@ -22,10 +22,12 @@ struct Rollouts {
 // zero_variance = "refill" goes on in waves of exactly the number of groups that were flat.
 // Overlong prompts are left out or refused as the configuration says.
 //
-// A sample whose reward is infra_error is scored again for train.group_deadline_s; then its group
-// gives way to the next task: a decision, which is not the same when a run is computed again.
-// `replayed` are those that the step has in the run's record: they are taken as they are. UserError
-// when more groups are given up than the step has prompts.
+// A group that cannot be had gives way to the next task: one with a sample whose reward is
+// infra_error, scored again for train.group_deadline_s, and one that is not complete when workers
+// have given no sample for train.sample_deadline_s. That is a decision, which is not the same when
+// a run is computed again. `replayed` are those that the step has in the run's record: they are
+// taken as they are. UserError when more groups are given up than the step has prompts;
+// InternalError when samples are missing and no worker is there.
 Rollouts roll_out(TrainParts& parts, int64_t step, const std::vector<Decision>& replayed);
 
 // That the first step's tasks can be sampled and scored; UserError otherwise. Nothing is drawn.

@@ -72,6 +72,7 @@ void forget_free_settings(RunConfig& config) {
   config.train.eval_every = config.train.save_every = 0;
   config.train.keep_last = 1;
   config.train.group_deadline_s = 0;
+  config.train.sample_deadline_s = 1;
   config.train.best_metric = "";
   config.learner.micro_batch_tokens = 1;
 }

@@ -50,6 +50,9 @@ RETORT_CONFIG_STRUCT(RewardSection, RETORT_REWARD_FIELDS)
   X(double, group_deadline_s, 60.0, at_least(0.0), "s",                                 \
     "a sample that a reward's program cannot answer is scored again for so long; then " \
     "its group gives way to the next task")                                             \
+  X(double, sample_deadline_s, 600.0, at_least(1.0), "s",                               \
+    "when workers give no sample for so long, the groups they have not completed give " \
+    "way to the next tasks; without any worker the run ends, to be resumed")            \
   X(int64_t, eval_every, 0, at_least(0), "steps",                                       \
     "0: before the first step and after the last only")                                 \
   X(int64_t, save_every, 0, at_least(0), "steps", "0: after the last step only")        \

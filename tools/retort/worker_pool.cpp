@@ -8,6 +8,7 @@
 #include "kernels/parallel.h"
 #include "policy/hf_model.h"
 #include "policy/weight_link.h"
+#include "tools/retort/connection.h"
 
 #include <fmt/format.h>
 #include <sys/random.h>
@@ -67,7 +68,7 @@ WorkerPool::WorkerPool(const WorkerPlan& plan, const RunConfig& config, size_t c
                                  plan.run_token.empty() ? new_run_token() : plan.run_token)) {
   ZeromqLearnerOptions connection = plan.connection;
   if (connection.endpoint.empty()) connection.endpoint = kLoopback;
-  std::unique_ptr<Wire> wire = zeromq_learner_wire(connection);
+  std::unique_ptr<Wire> wire = learner_wire(connection);
   endpoint_ = wire->name();
   LearnerOptions options;
   options.identity = identity_;
@@ -79,7 +80,7 @@ WorkerPool::WorkerPool(const WorkerPlan& plan, const RunConfig& config, size_t c
   most_samples_ = std::min(config.rollout.max_sequences, ceil_div(samples, plan.processes));
   threads_ = ceil_div(kernels::threads(), plan.processes);
   for (int64_t i = 1; i <= plan.processes; ++i)
-    processes_.push_back({fmt::format("worker {}", i), nullptr, {}, 0});
+    processes_.push_back({fmt::format("worker {}", i), nullptr, {}, 0, {}});
 }
 
 WorkerPool::~WorkerPool() = default;
@@ -132,28 +133,43 @@ void WorkerPool::watch() {
   if (processes_.empty()) return;
   const std::vector<WorkerRow> rows = channel_->workers();
   for (Process& process : processes_) {
-    std::optional<std::string> ended = process.child->ended();
     const auto row = std::find_if(rows.begin(), rows.end(),
                                   [&](const WorkerRow& one) { return one.name == process.name; });
-    if (row != rows.end() && row->samples > 0) process.failures = 0;
-    if (!ended) {
-      if (row == rows.end() || row->silent_s < silence_s_) continue;
+    if (row != rows.end() && row->samples > 0) {
+      process.failures = 0;
+      gave_samples_ = true;
+    }
+    if (!process.child) {
+      if (Deadline::Clock::now() >= process.start_at) start(process);
+      continue;
+    }
+    std::optional<std::string> ended = process.child->ended();
+    if (!ended && row != rows.end() && row->silent_s >= silence_s_) {
       process.child->kill();
       ended = fmt::format("silent for {:.0f} s", row->silent_s);
     }
-    channel_->lose(process.name);
-    const double lived =
-        std::chrono::duration<double>(Deadline::Clock::now() - process.started).count();
-    process.failures = lived < kSoonS ? process.failures + 1 : 0;
-    const std::string said = last_line(log_path(process));
-    if (process.failures > kMostFailures)
-      throw InternalError(
-          fmt::format("{} ended {} times soon after its start, with no sample given ({}): {}",
-                      process.name, process.failures, *ended, said));
-    log::warn(fmt::format("{} ended ({}){}; started again", process.name, *ended,
-                          said.empty() ? "" : ": " + said));
-    start(process);
+    if (ended) replace(process, *ended);
   }
+}
+
+void WorkerPool::replace(Process& process, const std::string& ended) {
+  channel_->lose(process.name);
+  const auto now = Deadline::Clock::now();
+  const double lived = std::chrono::duration<double>(now - process.started).count();
+  process.failures = lived < kSoonS ? process.failures + 1 : 0;
+  const std::string said = last_line(log_path(process));
+  if (process.failures > kMostFailures && !gave_samples_)
+    throw InternalError(
+        fmt::format("{} ended {} times soon after its start, with no sample given ({}): {}",
+                    process.name, process.failures, ended, said));
+  const int pause_s =
+      process.failures <= kMostFailures ? 0 : std::min(1 << (process.failures - kMostFailures), 32);
+  log::warn(fmt::format(
+      "{} ended ({}){}; {}", process.name, ended, said.empty() ? "" : ": " + said,
+      pause_s == 0 ? "started again" : fmt::format("it is started again in {} s", pause_s)));
+  process.child.reset();
+  process.start_at = now + std::chrono::seconds(pause_s);
+  if (pause_s == 0) start(process);
 }
 
 void WorkerPool::finish() {

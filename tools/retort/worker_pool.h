@@ -41,11 +41,13 @@ class WorkerPool {
   // From here on workers can have the weights of this Version.
   void publish(const Weights& weights, const Version& version);
   // Looks after the processes: what ended or fell silent is told to the channel and started again.
-  // InternalError with the last line it printed when a worker ends again and again. Cheap; to be
-  // called while samples are waited for.
+  // InternalError with the last line it printed when a worker ends again and again and no worker
+  // has given a sample yet; later it is started again after a pause that grows. Cheap; to be called
+  // while samples are waited for.
   void watch();
   // Who has assignments that are not complete: "worker 2 (3 assignments, silent for 12 s)".
   std::string holders() const;
+  bool any() const { return !channel_->workers().empty(); }  // is connected
   // The run is over: workers are told, and waited for.
   void finish();
 
@@ -55,8 +57,10 @@ class WorkerPool {
     std::unique_ptr<ChildProcess> child;
     Deadline::Clock::time_point started;
     int failures = 0;  // in a row, each soon after its start and with no sample given
+    Deadline::Clock::time_point start_at;  // when it is to be started again
   };
   void start(Process& process);
+  void replace(Process& process, const std::string& ended);  // now or after a pause
   std::string log_path(const Process& process) const;
 
   ChannelIdentity identity_;
@@ -66,6 +70,7 @@ class WorkerPool {
   double silence_s_ = 0;
   std::unique_ptr<RemoteLearner> channel_;
   std::vector<Process> processes_;
+  bool gave_samples_ = false;  // any of them, ever: what they need to run is there
 };
 
 // Environment variable that hands the token of a run to its workers.
