@@ -58,6 +58,13 @@ void Bench::add(const std::string& name, BenchSettings settings, const BenchWork
   report_(result);
 }
 
+void Bench::add_beside(const std::string& name, BenchSettings settings,
+                       const std::string& bound_kind, double bound_seconds, double amount,
+                       const std::string& unit, double seconds) {
+  report_({name, "cpu", std::move(settings), bound_kind, amount / bound_seconds, amount / seconds,
+           unit, bound_seconds / seconds});
+}
+
 void Bench::compute(const std::string& name, BenchSettings settings, double flops,
                     const std::function<void()>& call) {
   add(name, std::move(settings), {.flops = flops}, flops / 1e9, "GFLOP/s", best_seconds(call));

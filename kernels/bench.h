@@ -19,11 +19,11 @@ struct BenchResult {
   std::string name;        // "gemm_forward"
   std::string device;      // "cpu", "cuda"
   BenchSettings settings;  // {{"T", 256}, …, {"threads", 2}, {"isa", "avx2"}}
-  std::string bound_kind;  // "fma" or "memory": which peak the work meets first
+  std::string bound_kind;  // "fma" or "memory": which peak the work meets first; or what else
   double bound = 0;        // in `unit`
   double measured = 0;     // in `unit`
   std::string unit;        // "GFLOP/s", "GB/s", "tok/s"
-  double ratio = 0;        // measured / bound
+  double ratio = 0;        // 1: as fast as the bound
 };
 
 // What a call has to do at least. The bound is the time of the slower of the two at peak.
@@ -42,6 +42,11 @@ class Bench {
   // A call that took `seconds` at its best did `amount` of `unit`.
   void add(const std::string& name, BenchSettings settings, const BenchWork& work, double amount,
            const std::string& unit, double seconds);
+
+  // What is bounded by something else, measured beside it by the caller: seconds of the same
+  // `amount` of `unit`.
+  void add_beside(const std::string& name, BenchSettings settings, const std::string& bound_kind,
+                  double bound_seconds, double amount, const std::string& unit, double seconds);
 
   // The least seconds of one `call`, over about 0.15 s of calls and at least 5. On a GPU the call
   // must wait for the device (wait_for_gpu, bench_op.h).

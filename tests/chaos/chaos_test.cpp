@@ -1,7 +1,8 @@
 // kill -9 of any process of a run, at any moment, again and again: the run ends with the bytes of
 // the undisturbed one, no process is left, and the database is whole.
 //
-// 100 kills here; RETORT_CHAOS_KILLS=1000 build/tests/chaos_test for more.
+// 100 kills here; RETORT_CHAOS_KILLS=1000 build/tests/chaos_test for more, RETORT_CHAOS_SEED for
+// other moments.
 #include "base/philox.h"
 #include "base/sqlite.h"
 #include "tests/e2e/program.h"
@@ -26,10 +27,11 @@ using testing::run_retort;
 using testing::TemporaryFolder;
 namespace fs = std::filesystem;
 
-int64_t wanted_kills() {
-  const char* text = std::getenv("RETORT_CHAOS_KILLS");
-  return text == nullptr ? 100 : std::atoll(text);
+int64_t setting(const char* name, int64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::atoll(text);
 }
+int64_t wanted_kills() { return setting("RETORT_CHAOS_KILLS", 100); }
 
 std::string train(const std::string& run, uint32_t workers) {
   return "train tests/configs/tiny.toml --quiet --resume --run '" + run + "' --workers " +
@@ -49,7 +51,10 @@ class Killer {
   int64_t kills() const { return kills_; }
 
  private:
-  static PhiloxKey key() { return {7, Purpose::kFaultInjection, 0}; }
+  static PhiloxKey key() {
+    const auto seed = static_cast<uint32_t>(setting("RETORT_CHAOS_SEED", 7));
+    return {seed, Purpose::kFaultInjection, 0};
+  }
   void kill_on() {
     while (!over_) {
       const auto moment = std::chrono::microseconds(static_cast<int64_t>(1.2e6 * draws_.uniform()));

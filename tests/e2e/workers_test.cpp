@@ -85,11 +85,11 @@ TEST_F(Workers, KilledOnesAreReplaced) {
   expect_no_process_left(run);
 }
 
-// A worker that is stopped holds its assignments: after its silence they are another's.
+// A worker that is stopped, the only one: after its silence another is started.
 TEST_F(Workers, AStoppedOneIsReplaced) {
   const std::string run = path("stopped");
   const ProgramResult result =
-      run_retort(kTiny + " --run '" + run + "' --workers 2",
+      run_retort(kTiny + " --run '" + run + "' --workers 1",
                  "tests/e2e/disturb.sh STOP 1 '" + run + "/metrics.jsonl'");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(hits(result), 1);

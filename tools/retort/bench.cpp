@@ -4,6 +4,7 @@
 #include "policy/policy.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/bench_model.h"
+#include "tools/retort/bench_run.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/model.h"
 
@@ -27,18 +28,22 @@ struct BenchCase {
   void (*run)(Bench& bench, const BenchOptions& options);
 };
 
-template <void (*kKernelCase)(Bench&)>
-void run_kernel(Bench& bench, const BenchOptions&) {
-  kKernelCase(bench);
+template <void (*kCase)(Bench&)>
+void run_without_model(Bench& bench, const BenchOptions&) {
+  kCase(bench);
 }
 
 constexpr BenchCase kCases[] = {
     {"gemm", "matrix products at the quickstart's and SmolLM2's shapes", true,
-     run_kernel<kernels::bench_gemm>},
+     run_without_model<kernels::bench_gemm>},
     {"attention", "attention of prefill, decoding and training", true,
-     run_kernel<kernels::bench_attention>},
-    {"head", "log-probabilities from hidden rows", false, run_kernel<kernels::bench_head>},
-    {"elementwise", "norms, rotary, swiglu, AdamW", false, run_kernel<kernels::bench_elementwise>},
+     run_without_model<kernels::bench_attention>},
+    {"head", "log-probabilities from hidden rows", false, run_without_model<kernels::bench_head>},
+    {"elementwise", "norms, rotary, swiglu, AdamW", false,
+     run_without_model<kernels::bench_elementwise>},
+    {"channel", "samples and weights from process to process", false,
+     run_without_model<bench_channel>},
+    {"record", "samples into run.db", false, run_without_model<bench_record>},
     {"decode", "tokens a second of the engine", true, bench_decode},
     {"learner", "tokens a second of forward, backward and update", true, bench_learner},
     {"step", "tokens a second of whole training steps", true, bench_step},

@@ -32,6 +32,11 @@ std::string last_line(const std::string& path) {
   return one_line(begin == std::string::npos ? text : text.substr(begin + 1));
 }
 
+Deadline::Clock::duration seconds_of(double seconds) {
+  return std::chrono::duration_cast<Deadline::Clock::duration>(
+      std::chrono::duration<double>(seconds));
+}
+
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -80,7 +85,7 @@ WorkerPool::WorkerPool(const WorkerPlan& plan, const RunConfig& config, size_t c
   most_samples_ = std::min(config.rollout.max_sequences, ceil_div(samples, plan.processes));
   threads_ = ceil_div(kernels::threads(), plan.processes);
   for (int64_t i = 1; i <= plan.processes; ++i)
-    processes_.push_back({fmt::format("worker {}", i), nullptr, {}, 0, {}});
+    processes_.push_back({fmt::format("worker {}", i), nullptr, {}, {}, 0, {}});
 }
 
 WorkerPool::~WorkerPool() = default;
@@ -99,6 +104,7 @@ void WorkerPool::start(Process& process) {
       std::vector<std::pair<std::string, std::string>>{{kRunTokenVariable, identity_.run_token}},
       log_path(process));
   process.started = Deadline::Clock::now();
+  process.heard.reset();
 }
 
 void WorkerPool::start(const std::string& run_dir) {
@@ -132,23 +138,30 @@ std::string WorkerPool::holders() const {
 void WorkerPool::watch() {
   if (processes_.empty()) return;
   const std::vector<WorkerRow> rows = channel_->workers();
+  const auto now = Deadline::Clock::now();
+  const auto since = [&](Deadline::Clock::time_point moment) {
+    return std::chrono::duration<double>(now - moment).count();
+  };
   for (Process& process : processes_) {
-    const auto row = std::find_if(rows.begin(), rows.end(),
-                                  [&](const WorkerRow& one) { return one.name == process.name; });
-    if (row != rows.end() && row->samples > 0) {
+    if (!process.child) {
+      if (now >= process.start_at) start(process);
+      continue;
+    }
+    for (const WorkerRow& row : rows) {
+      // The row of a process before this one is there for a moment yet.
+      if (row.name != process.name || row.silent_s >= since(process.started)) continue;
+      process.heard = now - seconds_of(row.silent_s);
+      if (row.samples == 0) continue;
       process.failures = 0;
       gave_samples_ = true;
     }
-    if (!process.child) {
-      if (Deadline::Clock::now() >= process.start_at) start(process);
-      continue;
-    }
-    std::optional<std::string> ended = process.child->ended();
-    if (!ended && row != rows.end() && row->silent_s >= silence_s_) {
+    if (const std::optional<std::string> ended = process.child->ended()) {
+      replace(process, *ended);
+    } else if (process.heard && since(*process.heard) >= silence_s_) {
+      const std::string silent = fmt::format("silent for {:.0f} s", since(*process.heard));
       process.child->kill();
-      ended = fmt::format("silent for {:.0f} s", row->silent_s);
+      replace(process, silent);
     }
-    if (ended) replace(process, *ended);
   }
 }
 

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,7 @@ class WorkerPool {
     std::string name;
     std::unique_ptr<ChildProcess> child;
     Deadline::Clock::time_point started;
+    std::optional<Deadline::Clock::time_point> heard;  // its last word; none before its greeting
     int failures = 0;  // in a row, each soon after its start and with no sample given
     Deadline::Clock::time_point start_at;  // when it is to be started again
   };

@@ -1,19 +1,18 @@
 // What the channel costs: the sample stream, small messages and a Version over ZeroMQ on loopback,
-// each beside a bare loop of libzmq in the same process.
-//
-//   build/channel_bench [--json]
-//
-// The bound is what one DEALER and one ROUTER carry with the same bytes a message and nothing else.
+// each beside a bare loop of libzmq in the same process: one DEALER and one ROUTER that carry the
+// same bytes a message and nothing else.
 #include "base/channel/remote.h"
 #include "base/channel/zeromq.h"
 #include "base/channel/zeromq_socket.h"
 #include "base/check.h"
 #include "base/record/codec.h"
 #include "base/record/weights_digest.h"
+#include "tools/retort/bench_run.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <thread>
@@ -135,7 +134,7 @@ VersionBytes version_of(uint32_t number, size_t megabytes) {
   const size_t each = all->size() / kTensors;
   for (size_t i = 0; i < kTensors; ++i) {
     version.version.tensors.push_back(
-        {"t" + std::to_string(100 + i), "F32", {static_cast<int64_t>(each / 4)}});
+        {fmt::format("t{}", 100 + i), "F32", {static_cast<int64_t>(each / 4)}});
     version.tensors.emplace_back(all->data() + i * each, each);
     digest.add(version.version.tensors.back(), version.tensors.back().data(), each);
   }
@@ -160,58 +159,34 @@ double version_stream(size_t megabytes) {
   return fastest;
 }
 
-void print(bool json, const char* name, const char* unit, double bound, double measured,
-           double ratio, const char* settings) {
-  if (json)
-    std::printf(
-        "{\"case\":\"%s\",\"device\":\"cpu\",\"bound\":%.6g,\"bound_kind\":\"bare libzmq "
-        "loop\",\"measured\":%.6g,\"unit\":\"%s\",\"ratio\":%.3g,\"settings\":%s}\n",
-        name, bound, measured, unit, ratio, settings);
-  else
-    std::printf("%-20s bound %10.4g %-10s measured %10.4g   ratio %.3f   %s\n", name, bound, unit,
-                measured, ratio, settings);
-}
+}  // namespace
 
-int run(bool json) {
+void bench_channel(kernels::Bench& bench) {
   {
     constexpr int32_t kTokens = 8192;
     constexpr uint32_t kCount = 4000;
     const size_t bytes = encode(sample_of(0, kTokens)).size();
-    const double total = static_cast<double>(bytes) * kCount / 1e6;
-    const double bound = total / fastest_of([&] { return bare_loop(bytes, kCount); });
-    const double measured = total / fastest_of([&] { return sample_stream(kTokens, kCount, 256); });
-    print(json, "sample_stream", "MB/s", bound, measured, measured / bound,
-          "{\"tokens\":8192,\"samples\":4000,\"credits\":256}");
+    const double bound = fastest_of([&] { return bare_loop(bytes, kCount); });
+    bench.add_beside("sample_stream", {{"tokens", kTokens}, {"samples", kCount}, {"credits", 256}},
+                     "libzmq", bound, static_cast<double>(bytes) * kCount / 1e6, "MB/s",
+                     fastest_of([&] { return sample_stream(kTokens, kCount, 256); }));
   }
   {
     constexpr int32_t kTokens = 16;
     constexpr uint32_t kCount = 200000;
     const size_t bytes = encode(sample_of(0, kTokens)).size();
-    const double bound = kCount / fastest_of([&] { return bare_loop(bytes, kCount); });
-    const double measured =
-        kCount / fastest_of([&] { return sample_stream(kTokens, kCount, 4096); });
-    print(json, "small_samples", "1/s", bound, measured, measured / bound,
-          "{\"tokens\":16,\"samples\":200000,\"credits\":4096}");
+    const double bound = fastest_of([&] { return bare_loop(bytes, kCount); });
+    bench.add_beside("small_samples", {{"tokens", kTokens}, {"samples", kCount}, {"credits", 4096}},
+                     "libzmq", bound, kCount, "1/s",
+                     fastest_of([&] { return sample_stream(kTokens, kCount, 4096); }));
   }
   {
     constexpr size_t kMegabytes = 250, kChunks = 1000;
     const double bound =
         fastest_of([&] { return bare_loop(kMegabytes * 1000000 / kChunks, kChunks); });
-    const double measured = version_stream(kMegabytes);
-    print(json, "version", "s", bound, measured, bound / measured,
-          "{\"megabytes\":250,\"tensors\":50}");
+    bench.add_beside("version", {{"megabytes", int64_t{kMegabytes}}, {"tensors", 50}}, "libzmq",
+                     bound, kMegabytes, "MB/s", version_stream(kMegabytes));
   }
-  return 0;
 }
 
-}  // namespace
 }  // namespace retort
-
-int main(int argc, char** argv) {
-  const bool json = argc == 2 && std::strcmp(argv[1], "--json") == 0;
-  if (argc > 1 && !json) {
-    std::fprintf(stderr, "channel_bench: %s: is no option; the only one is --json\n", argv[1]);
-    return 2;
-  }
-  return retort::run(json);
-}
