@@ -23,6 +23,7 @@ namespace {
 constexpr double kEndS = 10;      // for workers to leave when the run is over
 constexpr double kSoonS = 60;     // a process that ends earlier, with no sample given, has failed
 constexpr int kMostFailures = 5;  // in a row
+constexpr const char* kKilled = "signal 9";
 constexpr const char* kLoopback = "tcp://127.0.0.1:*";
 
 std::string last_line(const std::string& path) {
@@ -171,7 +172,8 @@ void WorkerPool::replace(Process& process, const std::string& ended) {
   const double lived = std::chrono::duration<double>(now - process.started).count();
   process.failures = lived < kSoonS ? process.failures + 1 : 0;
   const std::string said = last_line(log_path(process));
-  if (process.failures > kMostFailures && !gave_samples_)
+  // What somebody else killed has not failed by itself.
+  if (process.failures > kMostFailures && !gave_samples_ && ended != kKilled)
     throw InternalError(
         fmt::format("{} ended {} times soon after its start, with no sample given ({}): {}",
                     process.name, process.failures, ended, said));

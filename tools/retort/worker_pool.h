@@ -42,8 +42,8 @@ class WorkerPool {
   // From here on workers can have the weights of this Version.
   void publish(const Weights& weights, const Version& version);
   // Looks after the processes: what ended or fell silent is told to the channel and started again.
-  // InternalError with the last line it printed when a worker ends again and again and no worker
-  // has given a sample yet; later it is started again after a pause that grows. Cheap; to be called
+  // InternalError with the last line it printed when a worker fails again and again and none has
+  // given a sample yet; else it is started again, after a pause that grows. Cheap; to be called
   // while samples are waited for.
   void watch();
   // Who has assignments that are not complete: "worker 2 (3 assignments, silent for 12 s)".
