@@ -258,7 +258,7 @@ void RemoteWorker::State::fetch() {
   }
   if (!wanted) return fetch_.reset();
   if (!fetch_ || fetch_->number != *wanted) {
-    fetch_.emplace();
+    fetch_ = Fetch();
     fetch_->number = *wanted;
   }
   if (!std::exchange(fetch_->asked, true)) {
