@@ -66,11 +66,7 @@ bool DatabaseWriter::flush(Deadline deadline) {
 void DatabaseWriter::write_jobs() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    {
-      const WaitScope scope("rows to write to " + database_.path(), "the run", Deadline::never());
-      wait_until(jobs_or_end_, lock, scope, Deadline::never(),
-                 [&] { return ending_ || !queue_.empty(); });
-    }
+    rest_until(jobs_or_end_, lock, Deadline::never(), [&] { return ending_ || !queue_.empty(); });
     if (queue_.empty()) return;
     std::deque<Job> batch = std::exchange(queue_, {});
     lock.unlock();

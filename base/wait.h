@@ -1,6 +1,7 @@
 #pragma once
 // Waiting with a deadline, a reason and a holder. Every wait of the project goes through here, so
-// that `current_waits()` can print who is stuck, on what, and who could end it.
+// that who is stuck, on what, and who could end it is known (`current_waits()`) and said
+// (wait_watch.h).
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -60,11 +61,11 @@ class WaitScope {
   friend std::vector<WaitRow> current_waits();
 };
 
-// Waits on `condition` until `done()` or the deadline; returns done(). `lock` holds the mutex that
-// guards what done() reads. A deadline that has passed still looks once.
+// The rest of a thread that serves others until there is work: it holds nobody up, so it is not
+// listed. Otherwise as wait_until().
 template <class Done>
-bool wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
-                const WaitScope& /*what for*/, Deadline deadline, const Done& done) {
+bool rest_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
+                Deadline deadline, const Done& done) {
   while (!done()) {
     if (deadline.passed()) return false;
     if (deadline.when() == Deadline::Clock::time_point::max())
@@ -75,20 +76,16 @@ bool wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>
   return true;
 }
 
+// Waits on `condition` until `done()` or the deadline; returns done(). `lock` holds the mutex that
+// guards what done() reads. A deadline that has passed still looks once.
+template <class Done>
+bool wait_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
+                const WaitScope& /*what for*/, Deadline deadline, const Done& done) {
+  return rest_until(condition, lock, deadline, done);
+}
+
 // Until the moment has come, for what can only be looked for again and again.
 void wait_a_moment(const WaitScope& what_for, Deadline moment);
-
-// The rest of a thread that serves others until there is work: it holds nobody up, so it is not
-// listed. Otherwise as wait_until().
-template <class Done>
-bool rest_until(std::condition_variable& condition, std::unique_lock<std::mutex>& lock,
-                Deadline deadline, const Done& done) {
-  while (!done()) {
-    if (deadline.passed()) return false;
-    condition.wait_until(lock, deadline.when());
-  }
-  return true;
-}
 
 // Until the number is another than `seen`: the rest of a pool of threads between two loops, and its
 // caller's until the last thread has computed its part. Nothing outside the pool can hold it up.

@@ -1,6 +1,10 @@
 #include "base/channel/in_process.h"
 #include "base/check.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/wait_watch.h"
 #include "tests/conformance/channel_conformance.h"
+#include "tests/temporary_folder.h"
 
 #include <gtest/gtest.h>
 
@@ -224,6 +228,30 @@ TEST(Wait, DeadlinesBoundAndAreListed) {
               "waited 2.0 s for a credit, held by the learner");
   }
   EXPECT_TRUE(current_waits().empty());
+}
+
+TEST(Wait, ALongOneIsSaidAgainAndAgain) {
+  const TemporaryFolder folder;
+  const std::string path = folder.path() + "/log.txt";
+  log::open_file(path);
+  {
+    const WaitWatch watch(0.2);
+    const WaitScope wait("a credit", "the learner", Deadline::never());
+    for (int i = 0; i < 10; ++i) {
+      const WaitScope brief("a sample", "the workers", Deadline::never());
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+  log::open_file("");
+  const std::string text = read_file(path);
+  size_t said = 0;
+  for (size_t at = 0; (at = text.find("waiting for a credit since ", at)) != std::string::npos;
+       ++at)
+    ++said;
+  EXPECT_GE(said, 2u) << text;
+  EXPECT_LE(said, 5u) << text;
+  EXPECT_NE(text.find(" s, held by the learner"), std::string::npos) << text;
+  EXPECT_EQ(text.find("a sample"), std::string::npos) << text;
 }
 
 TEST(Wait, LooksOnceWhenTheDeadlineHasPassed) {

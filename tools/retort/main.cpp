@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/registry.h"
+#include "base/wait_watch.h"
 #include "kernels/dispatch.h"
 #include "tools/retort/commands.h"
 
@@ -51,6 +52,7 @@ int dispatch(const CommandArguments& arguments) {
   if (arguments[0] == "--version") return print_version(), 0;
   const Command& command =
       find_row(std::span<const Command>(kCommands), arguments[0], arguments[0], "command");
+  const WaitWatch watch;
   return command.make({arguments.begin() + 1, arguments.end()});
 }
 
