@@ -96,6 +96,7 @@ class RemoteLearner::State {
   void lose_session(uint64_t name, const std::string& why, bool process_ended = false);
   void speak(LinkTime now);
   void share(LinkTime now);
+  LinkTime look_at_clock();
   std::vector<WorkerRow> look_at_workers(LinkTime now);
   void garbage(const std::string& from);
   LinkTime next_due() const;
@@ -127,6 +128,7 @@ class RemoteLearner::State {
   uint64_t refusals_logged_ = 0;
   uint64_t resent_before_ = 0;  // by sessions that are gone
   LinkTime look_again_{};       // at what the workers do
+  LinkTime clock_seen_ = LinkClock::now();
   size_t sessions_seen_ = 0;
 
   mutable std::mutex mutex_;

@@ -10,6 +10,7 @@
 #include "policy/hf_model.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
+#include "tools/retort/connection.h"
 #include "tools/retort/explain.h"
 #include "tools/retort/rollouts.h"
 #include "tools/retort/run_directory.h"
@@ -76,11 +77,11 @@ void start_workers(TrainParts& parts, const std::string& run_dir) {
 }
 
 // They are told that the run is over, and waited for.
-void finish_workers(TrainParts& parts) {
+void finish_workers(TrainParts& parts, bool resumed) {
   if (!parts.workers) return;
   parts.task_sender->close();
   parts.samples->close();
-  parts.workers->finish();
+  parts.workers->finish(resumed);
 }
 
 // What one step produced.
@@ -163,7 +164,7 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
                                     options.config, place.dir));
     }
   }
-  finish_workers(parts);
+  finish_workers(parts, place.resumed);
   record.close();
   report.finish(checkpoint_dir(place.dir, last), parts);
   return 0;
@@ -181,7 +182,13 @@ void add_train_options(Arguments& parser, TrainOptions& options) {
   parser.flag("--quiet", options.quiet, "no progress");
 }
 
+void add_silence_option(Arguments& parser, TrainOptions& options) {
+  parser.option("--silence-s", options.workers.silence_s,
+                "seconds without a word of a worker after which what it holds is another's");
+}
+
 int run_training(TrainOptions options) {
+  check_silence(options.workers.silence_s);
   const RunConfig config = load_run_config(options.config, options.assignments);
   const RunPlace place = find_run_place(options.config, options.run_dir, options.resume);
   if (place.resumed) check_same_config(config, place.dir);
@@ -205,6 +212,7 @@ int run_train(const CommandArguments& arguments) {
   add_train_options(parser, options);
   parser.option("--workers", options.workers.processes,
                 "rollout processes to start and watch; 0: this process samples too");
+  add_silence_option(parser, options);
   if (!parser.parse(arguments)) return 0;
   if (options.workers.processes < 0 || options.workers.processes > 256)
     throw UserError("--workers", fmt::format("got {}", options.workers.processes),

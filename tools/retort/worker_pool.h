@@ -20,6 +20,7 @@ struct WorkerPlan {
   int64_t processes = 0;            // to start and watch here
   ZeromqLearnerOptions connection;  // where workers from elsewhere connect to; empty endpoint: none
   std::string run_token;            // empty: a new one
+  double silence_s = ChannelTiming{}.silence_s;  // then what a worker holds is another's
   bool remote() const { return processes > 0 || !connection.endpoint.empty(); }
 };
 
@@ -46,8 +47,10 @@ class WorkerPool {
   void watch();
   // Who has assignments that are not complete: "worker 2 (3 assignments, silent for 12 s)".
   std::string holders() const;
-  // The run is over: workers are told, and waited for.
-  void finish();
+  // The run is over: workers are told, and its own processes waited for. `resumed`: workers from
+  // elsewhere may still be looking for this learner's predecessor, and are given time to come and
+  // hear it.
+  void finish(bool resumed);
 
  private:
   struct Process {
@@ -64,6 +67,7 @@ class WorkerPool {
   std::string run_dir_;
   int64_t most_samples_ = 0, threads_ = 0;  // of a process
   double silence_s_ = 0;
+  Deadline::Clock::time_point opened_ = Deadline::Clock::now();
   std::unique_ptr<RemoteLearner> channel_;
   std::vector<Process> processes_;
 };
