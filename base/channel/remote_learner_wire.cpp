@@ -173,7 +173,9 @@ void RemoteLearner::State::greet(const WireArrival& arrival, const Packet& packe
   if (!hello || packet.session == 0) return garbage(arrival.from);
   const std::string differs = difference(*hello, own_);
   if (!differs.empty()) {
-    if (refusals_logged_++ < kMostLogged)
+    // In what it differs, without the values: those are the stranger's to choose.
+    const std::string kind = arrival.from + " " + differs.substr(0, differs.find(':'));
+    if (logged_.size() < kMostLogged && logged_.insert(kind).second)
       log::warn(wire_->name() + ": refused " + one_line(hello->name) + " from " +
                 one_line(arrival.from) + ": " + differs);
     {

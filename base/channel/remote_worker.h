@@ -113,6 +113,7 @@ class RemoteWorker::State {
   std::string version_problem_;   // why the one wanted cannot be had
   bool reset_wanted_ = false;
   bool stopping_ = false;
+  bool garbage_logged_ = false;
   ChannelCounts counts_;
 };
 

@@ -88,7 +88,8 @@ void RemoteWorker::State::say_hello(LinkTime now) {
 
 void RemoteWorker::State::garbage() {
   const std::lock_guard lock(mutex_);
-  if (counts_.garbage++ == 0)
+  ++counts_.garbage;
+  if (was_greeted_ && !std::exchange(garbage_logged_, true))  // before, it is why none answers
     log::warn(wire_->name() +
               ": bytes came that are no message of the learner, or damaged; they "
               "are dropped");

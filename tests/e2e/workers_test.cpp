@@ -89,11 +89,12 @@ TEST_F(Workers, KilledOnesAreReplaced) {
 TEST_F(Workers, AStoppedOneIsReplaced) {
   const std::string run = path("stopped");
   const ProgramResult result =
-      run_retort(kTiny + " --run '" + run + "' --workers 2",
+      run_retort(kTiny + " --run '" + run + "' --workers 2 --silence-s 3",
                  "tests/e2e/disturb.sh STOP 1 '" + run + "/metrics.jsonl'");
   ASSERT_EQ(result.code, 0) << result.err;
   EXPECT_EQ(hits(result), 1);
-  EXPECT_NE(result.err.find("waiting for samples of group"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("ended (silent for 3 s); started again"), std::string::npos)
+      << result.err;
   expect_the_same_bytes(run);
   expect_no_process_left(run);
 }

@@ -24,6 +24,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 
 namespace retort {
 namespace {
@@ -128,8 +129,25 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
   }
   TrainClock clock(record.state().time_s);
   double save_s = 0;
+  const auto save = [&](int64_t step, const MetricRow& row, bool interim) {
+    Stopwatch watch;
+    record.save(step, clock.seconds(), row, parts, interim);
+    save_s = watch.lap();
+  };
+  const auto end_here = [&] {
+    record.close();
+    throw Interrupted(
+        fmt::format("retort {} {} --run {} --resume", options.command, options.config, place.dir));
+  };
+  std::optional<MetricRow> unsaved;  // of the step before, when it has no checkpoint
   for (int64_t step = first; step <= last; ++step) {
-    StepResult result = run_step(parts, step, record.decisions(step));
+    StepResult result;
+    try {
+      result = run_step(parts, step, record.decisions(step));
+    } catch (const InterruptedAlone&) {
+      if (unsaved) save(step - 1, *unsaved, /*interim=*/true);
+      end_here();
+    }
     for (const Decision& decision : result.rollouts.decisions) {
       record.add_decision(decision);
       report.warn(
@@ -154,15 +172,11 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
     const bool stop = interrupted() && step < last;
     record.add_step(step, result.rollouts.tasks, result.rollouts.groups, row, parts);
     acknowledge(parts, step, result.rollouts.groups);
-    watch.lap();
-    const bool save = due(config.train.save_every, step, last);
-    if (stop || save) record.save(step, clock.seconds(), row, parts, /*interim=*/!save);
-    save_s = watch.lap();
-    if (stop) {
-      record.close();
-      throw Interrupted(fmt::format("retort {} {} --run {} --resume", options.command,
-                                    options.config, place.dir));
-    }
+    save_s = 0;
+    const bool is_due = due(config.train.save_every, step, last);
+    if (stop || is_due) save(step, row, /*interim=*/!is_due);
+    unsaved = stop || is_due ? std::nullopt : std::optional(row);
+    if (stop) end_here();
   }
   finish_workers(parts, place.resumed);
   record.close();

@@ -45,6 +45,8 @@ class WorkerPool {
   // InternalError with the last line it printed when a worker ends again and again. Cheap; to be
   // called while samples are waited for.
   void watch();
+  // Nobody is connected and nobody is started from here.
+  bool is_empty() const { return processes_.empty() && channel_->workers().empty(); }
   // Who has assignments that are not complete: "worker 2 (3 assignments, silent for 12 s)".
   std::string holders() const;
   // The run is over: workers are told, and its own processes waited for. `resumed`: workers from
