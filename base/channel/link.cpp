@@ -18,6 +18,11 @@ double seconds(LinkClock::duration time) { return std::chrono::duration<double>(
 
 }  // namespace
 
+std::string stopped_text(double unheard_s) {
+  return "this process did not run for " + std::to_string(static_cast<int64_t>(unheard_s)) +
+         " s (stopped, or its machine was)";
+}
+
 Link::Link(uint64_t session, const LinkTiming& timing, LinkTime now)
     : session_(session),
       timing_(timing),

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace retort {
@@ -27,6 +28,12 @@ struct LinkTiming {
   double heartbeat_s = 1;  // at most this long without a packet to the peer
   double silence_s = 15;   // after this long without a packet from the peer it is lost
 };
+
+// A thread that rests until it is due and comes back so much later was not heard of by its own
+// fault: kUnheardSeconds beyond the longest rest.
+inline constexpr double kUnheardSeconds = 1;
+// "this process did not run for 20 s (stopped, or its machine was)"
+std::string stopped_text(double unheard_s);
 
 class Link {
  public:
@@ -54,7 +61,9 @@ class Link {
   LinkTime next_due() const;   // when flush() may have something to do
   LinkTime silent_at() const;  // when silent() becomes true, unless a packet comes before
   bool silent(LinkTime now) const;
-  double silent_s(LinkTime now) const;                     // since the last packet
+  double silent_s(LinkTime now) const;  // since the last packet
+  // This side did not listen for so long: the peer's silence meanwhile does not count.
+  void excuse(LinkClock::duration unheard) { last_heard_ += unheard; }
   bool all_received() const { return outgoing_.empty(); }  // the peer has all that was pushed
   uint64_t resent() const { return resent_; }
 

@@ -118,6 +118,7 @@ enum class ConnectKind { kConnected, kRefused, kTimeout, kClosed };
 struct ConnectResult {
   ConnectKind kind = ConnectKind::kTimeout;
   std::string text;  // refused: which differs, with both values; time-out: for what, held by whom
+  std::string trouble;  // time-out: why nothing comes, as far as is known
 };
 
 class RemoteWorker {

@@ -98,6 +98,7 @@ class RemoteLearner::State {
   void lose_session(uint64_t name, const std::string& why, bool process_ended = false);
   void speak(LinkTime now);
   void share(LinkTime now);
+  LinkTime look_at_clock();
   std::vector<WorkerRow> look_at_workers(LinkTime now);
   void garbage(const std::string& from);
   LinkTime next_due() const;
@@ -124,10 +125,10 @@ class RemoteLearner::State {
   std::deque<Sample> arrived_;                                       // not shared yet
   std::set<uint64_t> missing_;    // workers' processes that fell silent and may come back
   uint64_t last_served_ = 0;      // session that got the last assignment
-  std::set<std::string> logged_;  // peers whose garbage was logged
-  uint64_t refusals_logged_ = 0;
-  uint64_t resent_before_ = 0;  // by sessions that are gone
-  LinkTime look_again_{};       // at what the workers do
+  std::set<std::string> logged_;  // peers whose garbage was logged, and in what peers differ
+  uint64_t resent_before_ = 0;    // by sessions that are gone
+  LinkTime look_again_{};         // at what the workers do
+  LinkTime clock_seen_ = LinkClock::now();
   size_t sessions_seen_ = 0;
 
   mutable std::mutex mutex_;

@@ -21,6 +21,8 @@ LinkTime after(LinkTime now, double seconds) {
          std::chrono::duration_cast<LinkClock::duration>(std::chrono::duration<double>(seconds));
 }
 
+double seconds(LinkClock::duration time) { return std::chrono::duration<double>(time).count(); }
+
 }  // namespace
 
 void RemoteLearner::State::run() {
@@ -35,7 +37,7 @@ void RemoteLearner::State::run() {
       closed = receiver_closed_;
     }
     for (const Command& wanted : commands) obey(wanted);
-    LinkTime now = LinkClock::now();
+    LinkTime now = look_at_clock();
     dispatch();
     speak(now);
     share(now);
@@ -49,13 +51,27 @@ void RemoteLearner::State::run() {
     LinkTime due = next_due();
     if (last_words) due = std::min(due, *last_words);
     wire_->rest(Deadline::at(due));
-    now = LinkClock::now();
+    now = look_at_clock();
     for (int i = 0; i < kArrivalsAtATime; ++i) {
       const std::optional<WireArrival> arrival = wire_->receive();
       if (!arrival) break;
       handle(*arrival, now);
     }
   }
+}
+
+// Now. Where this process did not run for a while (stopped, its machine suspended or overloaded),
+// what workers said meanwhile is still to be read: their silence is not held against them.
+LinkTime RemoteLearner::State::look_at_clock() {
+  const LinkTime now = LinkClock::now();
+  const double unheard = seconds(now - clock_seen_);
+  if (unheard > options_.timing.heartbeat_s + kUnheardSeconds) {
+    for (auto& [name, session] : sessions_) session.link.excuse(now - clock_seen_);
+    if (unheard > options_.timing.silence_s)
+      log::info(stopped_text(unheard) + ": what its workers said meanwhile is read now");
+  }
+  clock_seen_ = now;
+  return now;
 }
 
 LinkTime RemoteLearner::State::next_due() const {
@@ -169,7 +185,9 @@ void RemoteLearner::State::greet(const WireArrival& arrival, const Packet& packe
   if (!hello || packet.session == 0) return garbage(arrival.from);
   const std::string differs = difference(*hello, own_);
   if (!differs.empty()) {
-    if (refusals_logged_++ < kMostLogged)
+    // In what it differs, without the values: those are the stranger's to choose.
+    const std::string kind = arrival.from + " " + differs.substr(0, differs.find(':'));
+    if (logged_.size() < kMostLogged && logged_.insert(kind).second)
       log::warn(wire_->name() + ": refused " + one_line(hello->name) + " from " +
                 one_line(arrival.from) + ": " + differs);
     {

@@ -25,7 +25,8 @@ RemoteWorker::State::State(std::unique_ptr<Wire> wire, WorkerOptions options)
              options_.identity.run_token, options_.name,           random_name()},
       wire_(std::move(wire)),
       greeting_(random_name()),
-      heard_(LinkClock::now()) {}
+      heard_(LinkClock::now()),
+      clock_seen_(heard_) {}
 
 bool RemoteWorker::State::is_closed() const {
   return receiver_closed_ || stopping_ || !refusal_.empty();
@@ -34,15 +35,24 @@ bool RemoteWorker::State::is_closed() const {
 // A time-out says what is known of the other side.
 std::string RemoteWorker::State::waited_text(const WaitScope& what) const {
   std::string text = wait_text(what.row());
-  const double silent = std::chrono::duration<double>(LinkClock::now() - heard_).count();
-  const std::string trouble = greeted_ ? "" : wire_->trouble();
-  if (!trouble.empty())
-    text += "; " + trouble;
-  else if (!was_greeted_)
-    text += "; nothing answers there";
-  else if (silent >= kWorthSaying)
-    text += "; nothing was heard of it for " + std::to_string(static_cast<int>(silent)) + " s";
+  const std::string trouble = trouble_text();
+  if (!trouble.empty()) text += "; " + trouble;
   return text;
+}
+
+std::string RemoteWorker::State::trouble_text() const {
+  const double silent = seconds_silent();
+  const std::string trouble = greeted_ ? "" : wire_->trouble();
+  if (!was_greeted_ && counts_.garbage > 0) return "what comes from there is no learner's";
+  if (!trouble.empty()) return trouble;
+  if (!was_greeted_) return "nothing answers there";
+  if (silent < kWorthSaying) return "";
+  return "nothing was heard of it for " + std::to_string(static_cast<int64_t>(silent)) + " s";
+}
+
+// As the wire's thread sees it: it knows when this process did not run.
+double RemoteWorker::State::seconds_silent() const {
+  return std::chrono::duration<double>(clock_seen_ - heard_).count();
 }
 
 ConnectResult RemoteWorker::State::connect(Deadline deadline) {
@@ -50,9 +60,9 @@ ConnectResult RemoteWorker::State::connect(Deadline deadline) {
   const WaitScope what("the learner's greeting", "the learner at " + wire_->name(), deadline);
   const bool ended = wait_until(changed_, lock, what, deadline,
                                 [&] { return greeted_ || stopping_ || !refusal_.empty(); });
-  if (!ended) return {ConnectKind::kTimeout, waited_text(what)};
-  if (!refusal_.empty()) return {ConnectKind::kRefused, refusal_};
-  return {stopping_ ? ConnectKind::kClosed : ConnectKind::kConnected, ""};
+  if (!ended) return {ConnectKind::kTimeout, waited_text(what), trouble_text()};
+  if (!refusal_.empty()) return {ConnectKind::kRefused, refusal_, ""};
+  return {stopping_ ? ConnectKind::kClosed : ConnectKind::kConnected, "", ""};
 }
 
 // ---- samples
@@ -175,7 +185,7 @@ void RemoteWorker::State::stop() {
 
 double RemoteWorker::State::silent_s() const {
   const std::lock_guard lock(mutex_);
-  return std::chrono::duration<double>(LinkClock::now() - heard_).count();
+  return seconds_silent();
 }
 
 ChannelCounts RemoteWorker::State::counts() const {

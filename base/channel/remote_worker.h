@@ -45,6 +45,8 @@ class RemoteWorker::State {
   };
 
   std::string waited_text(const WaitScope& what) const;  // the mutex is held
+  std::string trouble_text() const;                      // the mutex is held
+  double seconds_silent() const;                         // the mutex is held
   bool is_closed() const;                                // the mutex is held
   bool version_is_here(uint32_t number) const;           // the mutex is held
 
@@ -65,6 +67,7 @@ class RemoteWorker::State {
   bool on_chunk(std::span<const uint8_t> bytes);
   void fetch();
   void end_fetch(std::shared_ptr<const VersionBytes> version, const std::string& problem);
+  LinkTime look_at_clock();
   LinkTime next_due(LinkTime now) const;
 
   // Constant after construction.
@@ -95,6 +98,7 @@ class RemoteWorker::State {
   uint64_t credits_ = 0;
   uint64_t learner_ = 0;  // its instance
   LinkTime heard_;        // the last word of the learner
+  LinkTime clock_seen_;   // when the wire's thread looked at it last
   std::map<SampleId, SharedBytes> unacknowledged_;
   std::vector<SharedBytes> outbox_;  // of them, what the wire's thread has not taken
   bool has_sender_ = false;
@@ -109,6 +113,7 @@ class RemoteWorker::State {
   std::string version_problem_;   // why the one wanted cannot be had
   bool reset_wanted_ = false;
   bool stopping_ = false;
+  bool garbage_logged_ = false;
   ChannelCounts counts_;
 };
 

@@ -19,6 +19,8 @@ LinkTime after(LinkTime now, double seconds) {
          std::chrono::duration_cast<LinkClock::duration>(std::chrono::duration<double>(seconds));
 }
 
+double seconds(LinkClock::duration time) { return std::chrono::duration<double>(time).count(); }
+
 }  // namespace
 
 void RemoteWorker::State::run() {
@@ -26,7 +28,7 @@ void RemoteWorker::State::run() {
   reset_due_ = after(LinkClock::now(), options_.timing.silence_s);
   std::optional<LinkTime> last_words;
   while (true) {
-    LinkTime now = LinkClock::now();
+    LinkTime now = look_at_clock();
     bool stopping = false, reset = false;
     {
       const std::lock_guard lock(mutex_);
@@ -47,13 +49,28 @@ void RemoteWorker::State::run() {
     LinkTime due = next_due(now);
     if (last_words) due = std::min(due, *last_words);
     wire_->rest(Deadline::at(due));
-    now = LinkClock::now();
+    now = look_at_clock();
     for (int i = 0; i < kArrivalsAtATime; ++i) {
       const std::optional<WireArrival> arrival = wire_->receive();
       if (!arrival) break;
       handle(*arrival, now);
     }
   }
+}
+
+// Now. Where this process did not run for a while, the learner's silence meanwhile does not count.
+LinkTime RemoteWorker::State::look_at_clock() {
+  const LinkTime now = LinkClock::now();
+  const std::lock_guard lock(mutex_);
+  const LinkClock::duration unheard = now - clock_seen_;
+  if (seconds(unheard) > options_.timing.heartbeat_s + kUnheardSeconds) {
+    heard_ += unheard;
+    reset_due_ += unheard;
+    if (link_) link_->excuse(unheard);
+    if (seconds(unheard) > options_.timing.silence_s) log::info(stopped_text(seconds(unheard)));
+  }
+  clock_seen_ = now;
+  return now;
 }
 
 LinkTime RemoteWorker::State::next_due(LinkTime now) const {
@@ -71,7 +88,8 @@ void RemoteWorker::State::say_hello(LinkTime now) {
 
 void RemoteWorker::State::garbage() {
   const std::lock_guard lock(mutex_);
-  if (counts_.garbage++ == 0)
+  ++counts_.garbage;
+  if (was_greeted_ && !std::exchange(garbage_logged_, true))  // before, it is why none answers
     log::warn(wire_->name() +
               ": bytes came that are no message of the learner, or damaged; they "
               "are dropped");

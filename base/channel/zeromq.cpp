@@ -89,6 +89,7 @@ class RouterWire final : public Wire {
     WireArrival arrival;
     std::vector<SharedBytes> frames = socket_.receive(&arrival.from);
     if (frames.empty()) return std::nullopt;
+    if (arrival.from.empty()) arrival.from = "a peer of an old ZeroMQ";  // 2.x names no address
     arrival.peer.assign(reinterpret_cast<const char*>(frames[0].bytes.data()),
                         frames[0].bytes.size());
     // A number of frames that no worker sends stays without a head: it is no packet.

@@ -132,6 +132,10 @@ TEST(Link, TimeIsKept) {
   EXPECT_LT(a.link.resent(), 22u);
   EXPECT_FALSE(a.link.silent(now + seconds(14.9)));
   EXPECT_TRUE(a.link.silent(now + seconds(15.1)));
+  // What this side slept through does not count.
+  a.link.excuse(seconds(3600));
+  EXPECT_FALSE(a.link.silent(now + seconds(3614.9)));
+  EXPECT_TRUE(a.link.silent(now + seconds(3615.1)));
   EXPECT_FALSE(a.link.all_received());
 }
 

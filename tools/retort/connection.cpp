@@ -4,10 +4,14 @@
 #include "base/error.h"
 #include "tools/retort/worker_pool.h"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 
 namespace retort {
 namespace {
+
+constexpr double kLeastSilenceS = 3, kMostSilenceS = 86400;
 
 // "" when neither is given.
 std::string token_of(const std::string& file) {
@@ -73,6 +77,13 @@ std::string worker_token(const WorkerConnectionOptions& options) {
     throw UserError("--token-file", "not given, and RETORT_RUN_TOKEN is not set",
                     "copy RUN/token of the learner's run");
   return token;
+}
+
+void check_silence(double silence_s) {
+  if (silence_s >= kLeastSilenceS && silence_s <= kMostSilenceS) return;
+  throw UserError("--silence-s", fmt::format("got {:g}", silence_s),
+                  fmt::format("set it to {:g} to {:g}: a word comes every second", kLeastSilenceS,
+                              kMostSilenceS));
 }
 
 void add_learner_connection(Arguments& parser, LearnerConnectionOptions& options) {

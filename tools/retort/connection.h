@@ -18,6 +18,9 @@ std::unique_ptr<Wire> worker_wire(const WorkerConnectionOptions& options);
 // when there is none.
 std::string worker_token(const WorkerConnectionOptions& options);
 
+// UserError for a --silence-s that heartbeats of a second cannot keep.
+void check_silence(double silence_s);
+
 struct LearnerConnectionOptions {
   std::string endpoint, keys, worker_keys, token_file;
 };

@@ -17,6 +17,7 @@ int run_learn(const CommandArguments& arguments) {
       "retort learn configs/quickstart.toml --run runs/shared --listen tcp://127.0.0.1:5555");
   add_train_options(parser, options);
   add_learner_connection(parser, connection);
+  add_silence_option(parser, options);
   if (!parser.parse(arguments)) return 0;
   options.workers.connection = learner_connection(connection);
   options.workers.run_token = learner_token(connection);

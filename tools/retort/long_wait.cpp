@@ -7,14 +7,24 @@
 #include <chrono>
 
 namespace retort {
+namespace {
+
+double seconds(Deadline::Clock::duration time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+}  // namespace
 
 void LongWait::over() {
-  since_ = Clock::now();
+  looked_ = since_ = Clock::now();
   next_s_ = kSaidS;
 }
 
 double LongWait::goes_on(const std::function<std::string()>& what) {
-  const double waited = std::chrono::duration<double>(Clock::now() - since_).count();
+  const Clock::time_point now = Clock::now();
+  if (seconds(now - looked_) > kGapS) since_ += now - looked_;
+  looked_ = now;
+  const double waited = seconds(now - since_);
   if (waited < next_s_) return waited;
   next_s_ = waited + kSaidS;
   log::info(fmt::format("waiting for {} since {:.0f} s", what(), waited));

@@ -23,6 +23,7 @@
 namespace retort {
 namespace {
 
+constexpr double kLookS = 0.5;       // between two looks whether to go on
 constexpr double kAnswerS = 0.0005;  // a learner on this machine that has more answers within
 constexpr double kFlushS = 600;      // the learner acknowledges when a step is in its record
 
@@ -31,30 +32,45 @@ struct Options {
   std::vector<std::string> assignments;
   WorkerConnectionOptions connection;
   int64_t most_samples = 0, threads = 0;
-  double patience_s = 600;
+  double patience_s = 600, silence_s = ChannelTiming{}.silence_s;
   bool quiet = false;
 };
 
-void connect(RemoteWorker& learner, const Options& options) {
-  const ConnectResult result = learner.connect(Deadline::after(options.patience_s));
-  if (result.kind == ConnectKind::kRefused)
-    throw UserError("--connect " + options.connection.endpoint,
-                    "the learner refuses this worker: " + result.text,
-                    "start it with the learner's program, configuration and token");
-  if (result.kind == ConnectKind::kTimeout) throw InternalError(result.text);
+[[noreturn]] void give_up(const Options& options, const std::string& what,
+                          const std::string& why = "") {
+  throw UserError("--connect " + options.connection.endpoint,
+                  fmt::format("{} for {:g} s{}", what, options.patience_s, why),
+                  "see that `retort learn` listens there, then start this worker again");
+}
+
+// Whether the learner has greeted this worker before an interrupt.
+bool connect(RemoteWorker& learner, const Options& options) {
+  LongWait wait;
+  while (!interrupted()) {
+    const ConnectResult result = learner.connect(Deadline::after(kLookS));
+    if (result.kind == ConnectKind::kRefused)
+      throw UserError("--connect " + options.connection.endpoint,
+                      "the learner refuses this worker: " + result.text,
+                      "start it with the learner's program, configuration and token");
+    if (result.kind == ConnectKind::kConnected) return true;
+    const double waited = wait.goes_on([&] {
+      return fmt::format("the learner at {} ({})", options.connection.endpoint, result.trouble);
+    });
+    if (waited >= options.patience_s)
+      give_up(options, "no learner greeted this worker", ": " + result.trouble);
+  }
+  return false;
 }
 
 // Until the run is over or an interrupt.
 void serve(Worker& worker, const RemoteWorker& learner, const Options& options) {
   LongWait wait;
   while (!interrupted()) {
-    const Worker::Taken taken = worker.take_assignments(Deadline::after(1));
+    const Worker::Taken taken = worker.take_assignments(Deadline::after(kLookS));
     if (taken == Worker::Taken::kClosed && worker.idle()) break;
     if (worker.idle()) {
       const double silent = learner.silent_s();
-      if (silent > options.patience_s)
-        throw InternalError(fmt::format("nothing was heard of the learner at {} for {:.0f} s",
-                                        options.connection.endpoint, silent));
+      if (silent > options.patience_s) give_up(options, "nothing was heard of the learner");
       wait.goes_on([&] {
         return fmt::format("an assignment from the learner at {}{}", options.connection.endpoint,
                            silent > 10 ? fmt::format(" (silent for {:.0f} s)", silent) : "");
@@ -89,9 +105,12 @@ int run_rollout(const CommandArguments& arguments) {
   parser.option("--threads", options.threads, "CPU threads; 0: as the configuration says");
   parser.option("--patience-s", options.patience_s,
                 "seconds without a word of the learner after which the worker gives up");
+  parser.option("--silence-s", options.silence_s,
+                "seconds without a word of the learner after which the connection is made anew");
   parser.flag("--quiet", options.quiet, "no progress");
   if (!parser.parse(arguments)) return 0;
   if (options.name.empty()) options.name = fmt::format("process {}", ::getpid());
+  check_silence(options.silence_s);
   watch_parent();
   watch_interrupts();
   log::set_quiet(options.quiet);
@@ -101,8 +120,9 @@ int run_rollout(const CommandArguments& arguments) {
   WorkerOptions channel;
   channel.identity = channel_identity(config, model.dir, worker_token(options.connection));
   channel.name = options.name;
+  channel.timing.silence_s = options.silence_s;
   RemoteWorker learner(worker_wire(options.connection), channel);
-  connect(learner, options);
+  if (!connect(learner, options)) return 130;
 
   WorkerSettings settings;
   settings.engine = rollout_settings(config, model);
@@ -111,7 +131,8 @@ int run_rollout(const CommandArguments& arguments) {
   settings.answer_s = kAnswerS;
   const auto follow = [&](uint32_t number) {
     const VersionReceived received = learner.version(number, Deadline::after(options.patience_s));
-    RT_CHECK(received.kind != ReceiveKind::kTimeout) << received.waited;
+    if (received.kind == ReceiveKind::kTimeout)
+      give_up(options, fmt::format("Version {} of the weights did not come", number));
     if (received.kind != ReceiveKind::kReceived) return false;
     load_version(*model.policy, *received.version, "--connect " + options.connection.endpoint);
     return true;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "tools/retort/long_wait.h"
 #include "tools/retort/stopwatch.h"
@@ -182,6 +183,7 @@ class Sampling {
     if (missing_ == 0) return;
     parts_.workers->watch();
     worker_seen_ |= parts_.workers->any();
+    if (interrupted() && parts_.workers->is_empty()) throw InterruptedAlone();
     const double limit = parts_.config.train.sample_deadline_s;
     if (wait_.goes_on([&] { return missing_text(); }) < limit) return;
     if (!worker_seen_)
@@ -294,9 +296,8 @@ class StepRollouts {
   std::string last_trouble_ = "as in run.db, table decision";
 };
 
-}  // namespace
-
-Rollouts roll_out(TrainParts& parts, int64_t step, const std::vector<Decision>& replayed) {
+// The first wave, and those of a refill.
+Rollouts roll_out_waves(TrainParts& parts, int64_t step, const std::vector<Decision>& replayed) {
   const RunConfig& config = parts.config;
   StepRollouts step_rollouts(parts, step, replayed);
   Rollouts& rollouts = step_rollouts.rollouts;
@@ -310,6 +311,18 @@ Rollouts roll_out(TrainParts& parts, int64_t step, const std::vector<Decision>& 
     step_rollouts.wave(rollouts.first_wave - kept);
   }
   return std::move(rollouts);
+}
+
+}  // namespace
+
+Rollouts roll_out(TrainParts& parts, int64_t step, const std::vector<Decision>& replayed) {
+  const uint64_t cursor = parts.curriculum->cursor();
+  try {
+    return roll_out_waves(parts, step, replayed);
+  } catch (const InterruptedAlone&) {
+    parts.curriculum->seek(cursor);
+    throw;
+  }
 }
 
 void check_first_tasks(TrainParts& parts) {

@@ -18,6 +18,9 @@ struct Rollouts {
   double rollout_s = 0, reward_s = 0;
 };
 
+// Thrown where an interrupt finds samples waited for and nobody who could make them.
+struct InterruptedAlone {};
+
 // Draws prompts_per_step tasks, samples G of each through the channel and scores them; with
 // zero_variance = "refill" goes on in waves of exactly the number of groups that were flat.
 // Overlong prompts are left out or refused as the configuration says.
@@ -27,7 +30,8 @@ struct Rollouts {
 // have given no sample for train.sample_deadline_s. That is a decision, which is not the same when
 // a run is computed again. `replayed` are those that the step has in the run's record: they are
 // taken as they are. UserError when more groups are given up than the step has prompts;
-// InternalError when samples are missing and no worker is there.
+// InternalError when samples are missing and no worker is there. InterruptedAlone: nothing of the
+// step has been recorded, and the curriculum's cursor is where the step began.
 Rollouts roll_out(TrainParts& parts, int64_t step, const std::vector<Decision>& replayed);
 
 // That the first step's tasks can be sampled and scored; UserError otherwise. Nothing is drawn.

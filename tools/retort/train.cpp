@@ -10,6 +10,7 @@
 #include "policy/hf_model.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
+#include "tools/retort/connection.h"
 #include "tools/retort/explain.h"
 #include "tools/retort/rollouts.h"
 #include "tools/retort/run_directory.h"
@@ -23,6 +24,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 
 namespace retort {
 namespace {
@@ -76,11 +78,11 @@ void start_workers(TrainParts& parts, const std::string& run_dir) {
 }
 
 // They are told that the run is over, and waited for.
-void finish_workers(TrainParts& parts) {
+void finish_workers(TrainParts& parts, bool resumed) {
   if (!parts.workers) return;
   parts.task_sender->close();
   parts.samples->close();
-  parts.workers->finish();
+  parts.workers->finish(resumed);
 }
 
 // What one step produced.
@@ -127,8 +129,25 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
   }
   TrainClock clock(record.state().time_s);
   double save_s = 0;
+  const auto save = [&](int64_t step, const MetricRow& row, bool interim) {
+    Stopwatch watch;
+    record.save(step, clock.seconds(), row, parts, interim);
+    save_s = watch.lap();
+  };
+  const auto end_here = [&] {
+    record.close();
+    throw Interrupted(
+        fmt::format("retort {} {} --run {} --resume", options.command, options.config, place.dir));
+  };
+  std::optional<MetricRow> unsaved;  // of the step before, when it has no checkpoint
   for (int64_t step = first; step <= last; ++step) {
-    StepResult result = run_step(parts, step, record.decisions(step));
+    StepResult result;
+    try {
+      result = run_step(parts, step, record.decisions(step));
+    } catch (const InterruptedAlone&) {
+      if (unsaved) save(step - 1, *unsaved, /*interim=*/true);
+      end_here();
+    }
     for (const Decision& decision : result.rollouts.decisions) {
       record.add_decision(decision);
       report.warn(
@@ -153,17 +172,13 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
     const bool stop = interrupted() && step < last;
     record.add_step(step, result.rollouts.tasks, result.rollouts.groups, row, parts);
     acknowledge(parts, step, result.rollouts.groups);
-    watch.lap();
-    const bool save = due(config.train.save_every, step, last);
-    if (stop || save) record.save(step, clock.seconds(), row, parts, /*interim=*/!save);
-    save_s = watch.lap();
-    if (stop) {
-      record.close();
-      throw Interrupted(fmt::format("retort {} {} --run {} --resume", options.command,
-                                    options.config, place.dir));
-    }
+    save_s = 0;
+    const bool is_due = due(config.train.save_every, step, last);
+    if (stop || is_due) save(step, row, /*interim=*/!is_due);
+    unsaved = stop || is_due ? std::nullopt : std::optional(row);
+    if (stop) end_here();
   }
-  finish_workers(parts);
+  finish_workers(parts, place.resumed);
   record.close();
   report.finish(checkpoint_dir(place.dir, last), parts);
   return 0;
@@ -181,7 +196,13 @@ void add_train_options(Arguments& parser, TrainOptions& options) {
   parser.flag("--quiet", options.quiet, "no progress");
 }
 
+void add_silence_option(Arguments& parser, TrainOptions& options) {
+  parser.option("--silence-s", options.workers.silence_s,
+                "seconds without a word of a worker after which what it holds is another's");
+}
+
 int run_training(TrainOptions options) {
+  check_silence(options.workers.silence_s);
   const RunConfig config = load_run_config(options.config, options.assignments);
   const RunPlace place = find_run_place(options.config, options.run_dir, options.resume);
   if (place.resumed) check_same_config(config, place.dir);
@@ -205,6 +226,7 @@ int run_train(const CommandArguments& arguments) {
   add_train_options(parser, options);
   parser.option("--workers", options.workers.processes,
                 "rollout processes to start and watch; 0: this process samples too");
+  add_silence_option(parser, options);
   if (!parser.parse(arguments)) return 0;
   if (options.workers.processes < 0 || options.workers.processes > 256)
     throw UserError("--workers", fmt::format("got {}", options.workers.processes),

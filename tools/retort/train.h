@@ -18,6 +18,7 @@ struct TrainOptions {
 };
 // CONFIG, --set, --run, --resume, --explain, --quiet.
 void add_train_options(Arguments& parser, TrainOptions& options);
+void add_silence_option(Arguments& parser, TrainOptions& options);  // where there may be workers
 int run_training(TrainOptions options);
 
 }  // namespace retort

@@ -96,8 +96,10 @@ void TrainReport::warn(const std::string& text) {
 
 void TrainReport::finish(const std::string& checkpoint, const TrainParts& parts) {
   line_.finish();
-  say(fmt::format("mean reward of a step (steps {} to {}):", first_step_ + 1, steps_));
-  say(plot_curve(rewards_, 60, 10));
+  if (!rewards_.empty()) {
+    say(fmt::format("mean reward of a step (steps {} to {}):", first_step_ + 1, steps_));
+    say(plot_curve(rewards_, 60, 10));
+  }
   say(fmt::format("next: {}", generate_command(checkpoint, parts.held_out)));
 }
 

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/record/weights_digest.h"
 #include "kernels/parallel.h"
@@ -21,6 +22,8 @@ namespace retort {
 namespace {
 
 constexpr double kEndS = 10;      // for workers to leave when the run is over
+constexpr double kHeardS = 5;     // a worker looks for its learner every second
+constexpr double kLookS = 0.1;    // whether it is time to go
 constexpr double kSoonS = 60;     // a process that ends earlier, with no sample given, has failed
 constexpr int kMostFailures = 5;  // in a row
 constexpr const char* kKilled = "signal 9";
@@ -79,7 +82,7 @@ WorkerPool::WorkerPool(const WorkerPlan& plan, const RunConfig& config, size_t c
   LearnerOptions options;
   options.identity = identity_;
   options.credits = credits;
-  silence_s_ = options.timing.silence_s;
+  options.timing.silence_s = silence_s_ = plan.silence_s;
   channel_ = std::make_unique<RemoteLearner>(std::move(wire), options);
   if (plan.processes == 0) return;
   const int64_t samples = config.train.prompts_per_step * config.rollout.group_size;
@@ -99,9 +102,10 @@ std::string WorkerPool::log_path(const Process& process) const {
 
 void WorkerPool::start(Process& process) {
   process.child = std::make_unique<ChildProcess>(
-      std::vector<std::string>{
-          "rollout", run_dir_ + "/config.toml", "--connect", endpoint_, "--name", process.name,
-          "--most-samples", std::to_string(most_samples_), "--threads", std::to_string(threads_)},
+      std::vector<std::string>{"rollout", run_dir_ + "/config.toml", "--connect", endpoint_,
+                               "--name", process.name, "--most-samples",
+                               std::to_string(most_samples_), "--threads", std::to_string(threads_),
+                               "--silence-s", fmt::format("{}", silence_s_)},
       std::vector<std::pair<std::string, std::string>>{{kRunTokenVariable, identity_.run_token}},
       log_path(process));
   process.started = Deadline::Clock::now();
@@ -187,7 +191,16 @@ void WorkerPool::replace(Process& process, const std::string& ended) {
   if (pause_s == 0) start(process);
 }
 
-void WorkerPool::finish() {
+void WorkerPool::finish(bool resumed) {
+  if (processes_.empty() && resumed) {
+    const Deadline heard =
+        Deadline::at(opened_ + std::chrono::duration_cast<Deadline::Clock::duration>(
+                                   std::chrono::duration<double>(kHeardS)));
+    const WaitScope what("workers that are to hear that the run is over",
+                         "who looks for " + endpoint_, heard);
+    log::info(fmt::format("the run is over; workers that look for {} are told", endpoint_));
+    while (!heard.passed() && !interrupted()) wait_a_moment(what, Deadline::after(kLookS));
+  }
   const Deadline deadline = Deadline::after(kEndS);
   for (Process& process : processes_)
     if (process.child && !process.child->join(deadline)) process.child->kill();

@@ -21,6 +21,7 @@ struct WorkerPlan {
   int64_t processes = 0;            // to start and watch here
   ZeromqLearnerOptions connection;  // where workers from elsewhere connect to; empty endpoint: none
   std::string run_token;            // empty: a new one
+  double silence_s = ChannelTiming{}.silence_s;  // then what a worker holds is another's
   bool remote() const { return processes > 0 || !connection.endpoint.empty(); }
 };
 
@@ -46,11 +47,15 @@ class WorkerPool {
   // given a sample yet; else it is started again, after a pause that grows. Cheap; to be called
   // while samples are waited for.
   void watch();
+  // Nobody is connected and nobody is started from here.
+  bool is_empty() const { return processes_.empty() && channel_->workers().empty(); }
   // Who has assignments that are not complete: "worker 2 (3 assignments, silent for 12 s)".
   std::string holders() const;
   bool any() const { return !channel_->workers().empty(); }  // is connected
-  // The run is over: workers are told, and waited for.
-  void finish();
+  // The run is over: workers are told, and its own processes waited for. `resumed`: workers from
+  // elsewhere may still be looking for this learner's predecessor, and are given time to come and
+  // hear it.
+  void finish(bool resumed);
 
  private:
   struct Process {
@@ -70,6 +75,7 @@ class WorkerPool {
   std::string run_dir_;
   int64_t most_samples_ = 0, threads_ = 0;  // of a process
   double silence_s_ = 0;
+  Deadline::Clock::time_point opened_ = Deadline::Clock::now();
   std::unique_ptr<RemoteLearner> channel_;
   std::vector<Process> processes_;
   bool gave_samples_ = false;  // any of them, ever: what they need to run is there
