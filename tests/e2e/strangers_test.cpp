@@ -171,6 +171,12 @@ TEST_F(Strangers, AtTheLearnersPortDisturbNobody) {
     }
   });
   EXPECT_TRUE(comes_true(120, [&] { return rounds >= 10; }));
+  EXPECT_TRUE(comes_true(120, [&] {  // the learner reads in its own time
+    const std::string log = file_text(run + "/log.txt");
+    return log.find("127.0.1.3 sent") != std::string::npos &&
+           log.find("127.0.1.6 sent") != std::string::npos &&
+           log.find("from 127.0.1.7") != std::string::npos;
+  }));
   EXPECT_LT(memory_kb(learner.id(), "VmRSS") - before_kb, 32 << 10);
   Started first(rollout(run, endpoint)), second(rollout(run, endpoint));
   const ProgramResult result = learner.end();
