@@ -16,18 +16,27 @@ namespace {
 bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
 bool is_word(char c) { return is_letter(c) || (c >= '0' && c <= '9') || c == '_'; }
 
-// "and B", ", C", "/D", "(C)", "C.": a second choice follows.
+// "C", "C D": letters alone.
+bool is_letters_alone(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i)
+    if (i % 2 == 0 ? !is_letter(text[i]) : text[i] != ' ') return false;
+  return text.size() % 2 == 1;
+}
+
+// "and B", ", C", "/D", "(C)", "C.", "C D", "or maybe E", "(or F)": a second choice follows.
 bool goes_on_with_another(std::string_view rest) {
   const size_t first = rest.find_first_not_of(")]}*$. ");
   if (first == std::string_view::npos) return false;
   rest.remove_prefix(first);
+  if (is_letters_alone(stripped(rest))) return true;
   const std::string_view marked = rest.substr(rest.starts_with('(') ? 1 : 0);
   if (marked.size() > 1 && is_letter(marked[0]) && (marked[1] == ')' || marked[1] == '.'))
     return true;
   for (const std::string_view joint : {"and ", "or ", "& ", "/", ","}) {
-    if (!rest.starts_with(joint)) continue;
-    rest = stripped(rest.substr(joint.size()));
-    for (const std::string_view more : {"and ", "or ", "(", "\\text{"})
+    if (!marked.starts_with(joint)) continue;
+    rest = stripped(marked.substr(joint.size()));
+    for (const std::string_view more : {"and ", "or ", "maybe ", "perhaps ", "possibly ",
+                                        "probably ", "even ", "also ", "(", "\\text{"})
       if (rest.starts_with(more)) rest.remove_prefix(more.size());
     return !rest.empty() && is_letter(rest.front()) && (rest.size() == 1 || !is_word(rest[1]));
   }
@@ -62,15 +71,15 @@ char choice_of(std::string_view text, bool sentence) {
 
 std::string_view line_of(std::string_view text) { return text.substr(0, text.find('\n')); }
 
-// What follows the last "answer is" or "answer:" on its line.
+// What follows the last "answer is" or "answer:" on its line, or on the next when it ends there.
 std::optional<std::string_view> last_phrase(std::string_view text) {
   const std::string low = lower(text);
   const size_t is = low.rfind("answer is"), colon = low.rfind("answer:");
   if (is == std::string::npos && colon == std::string::npos) return std::nullopt;
   const bool by_colon = is == std::string::npos || (colon != std::string::npos && colon > is);
   std::string_view rest = by_colon ? text.substr(colon + 7) : text.substr(is + 9);
-  if (rest.starts_with(":")) rest.remove_prefix(1);
-  return line_of(rest);
+  rest.remove_prefix(std::min(rest.find_first_not_of(" :*"), rest.size()));
+  return line_of(rest.starts_with('\n') ? stripped(rest) : rest);
 }
 
 class MultipleChoice final : public Reward {

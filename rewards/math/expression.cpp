@@ -2,10 +2,12 @@
 //   value   := "\$"? sum suffix?
 //   sum     := product (("+" | "-") product)*
 //   product := sign* power (("*" | "/" | juxtaposed) power)*, or a mixed number
-//   power   := atom ("^" exponent)?
-//   atom    := number | "(" sum ")" | "{" sum "}" | \frac{}{} | \sqrt[]{} | \pi
+//   power   := atom (("^" | "**") exponent)?
+//   atom    := number | "(" sum ")" | "{" sum "}" | "{" sum \over sum "}" | \text{ sum } |
+//              \frac{}{} | \sqrt[]{} | \pi
 #include "rewards/math/expression.h"
 
+#include "rewards/math/plain.h"
 #include "rewards/math/unit.h"
 
 #include <cctype>
@@ -35,6 +37,7 @@ class Reader {
     Value value;
     const bool dollars = take("\\$");
     value.number = sum();
+    if (take("\\over")) value.number = over(value.number);
     skip();
     const std::string_view rest = text_.substr(at_);
     std::string why;
@@ -200,13 +203,13 @@ class Reader {
     const Depth depth(*this);
     skip();
     const bool digits = at_ < text_.size() && is_digit(text_[at_]);
-    const bool group = peek("{");
+    const bool group = peek("{") || !font_command(text_.substr(at_)).empty();
     Number value = atom();
     last_factor_ = digits && plain_ ? Factor::kWhole : group ? Factor::kGroup : Factor::kOther;
-    if (peek_degree() || !take("^")) return value;
+    if (peek_degree() || !(take("^") || take("**"))) return value;
     value = raised(value);
     last_factor_ = Factor::kOther;
-    if (peek("^") && !peek_degree()) fail(kTwoWays);  // 2^3^2
+    if ((peek("^") && !peek_degree()) || peek("**")) fail(kTwoWays);  // 2^3^2
     return value;
   }
 
@@ -238,6 +241,7 @@ class Reader {
     if (is_digit(text_[at_]) || text_[at_] == '.') return number();
     if (take("(")) return closed(")");
     if (take("{")) return closed("}");
+    if (take_font()) return closed("}");
     if (take("\\pi")) return Number::pi();
     if (peek_word("pi") && take("pi")) return Number::pi();
     if (take("sqrt(")) return must(Number::root(closed(")"), 2));
@@ -257,8 +261,25 @@ class Reader {
     fail("has '" + std::string(text_.substr(at_, 12)) + "', which is not read");
   }
 
+  // "\\text{" and its like: what they set is read as it stands.
+  bool take_font() {
+    skip();
+    const std::string_view font = font_command(text_.substr(at_));
+    at_ += font.size();
+    return !font.empty();
+  }
+
+  // 1+2 \over 3 divides all that stands before it within the brackets by all that follows.
+  Number over(const Number& top) {
+    is_sum_ = false;
+    const Number quotient = must(Number::quotient(top, sum()));
+    open_slash_ = true;
+    return quotient;
+  }
+
   Number closed(std::string_view bracket) {
-    const Number inside = sum();
+    Number inside = sum();
+    if (bracket == "}" && take("\\over")) inside = over(inside);
     if (!take(bracket)) fail("has a bracket that is not closed");
     return inside;
   }

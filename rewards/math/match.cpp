@@ -30,16 +30,21 @@ Match match_values(const Value& gold, const Value& answer, const Equality& rules
   return equal_numbers(gold, answer, rules) ? Match::kEqual : Match::kDiffers;
 }
 
-// Yes, yes and YES are one word; AB and ab may be two products.
+// Yes, yes and YES are one word; AB and ab may be two products, ABC a triangle.
 bool is_word(const std::string& text) {
-  constexpr size_t kWord = 3;
-  return text.size() >= kWord || lower(text) == "no";
+  constexpr std::string_view kShort[] = {"no", "yes", "odd", "even", "true", "none"};
+  const std::string low = lower(text);
+  if (std::find(std::begin(kShort), std::end(kShort), low) != std::end(kShort)) return true;
+  constexpr size_t kWord = 3, kMostPoints = 6;
+  const bool capitals =
+      std::none_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  return text.size() >= kWord && !(capitals && text.size() <= kMostPoints);
 }
 
 Match match_texts(const std::string& gold, const std::string& answer) {
   if (gold == answer) return Match::kEqual;
   if (lower(gold) != lower(answer)) return Match::kDiffers;
-  return is_word(gold) ? Match::kEqual : Match::kOpen;
+  return is_word(gold) && is_word(answer) ? Match::kEqual : Match::kOpen;
 }
 
 Match match_in_order(const std::vector<Answer>& gold, const std::vector<Answer>& answer,

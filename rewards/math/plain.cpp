@@ -82,6 +82,8 @@ std::string command(std::string_view text, size_t& at) {
   at = end;
   for (const auto& [other, one] : kCommands)
     if (name == other) return std::string(one);
+  // The dot of \left. is no bracket, and no decimal point.
+  if ((name == "left" || name == "right") && text.substr(at).starts_with('.')) ++at;
   for (const std::string_view invisible : kInvisible)
     if (name == invisible) return " ";
   return "\\" + std::string(name);
@@ -143,16 +145,21 @@ std::optional<std::string> plain_text(std::string_view raw) {
   return std::string(view);
 }
 
+std::string_view font_command(std::string_view text) {
+  for (const std::string_view font : kFonts)
+    if (text.starts_with(font)) return font;
+  return "";
+}
+
 std::string_view without_font(std::string_view text) {
   for (bool again = true; again;) {
     again = false;
     text = stripped(text);
-    for (const std::string_view font : kFonts)
-      if (text.starts_with(font) && group_end(text, font.size() - 1) == text.size() - 1) {
-        text = text.substr(font.size(), text.size() - font.size() - 1);
-        again = true;
-        break;
-      }
+    const std::string_view font = font_command(text);
+    if (!font.empty() && group_end(text, font.size() - 1) == text.size() - 1) {
+      text = text.substr(font.size(), text.size() - font.size() - 1);
+      again = true;
+    }
   }
   return text;
 }
