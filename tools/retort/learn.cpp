@@ -18,6 +18,7 @@ int run_learn(const CommandArguments& arguments) {
   add_train_options(parser, options);
   add_learner_connection(parser, connection);
   if (!parser.parse(arguments)) return 0;
+  options.quiet = parser.quiet();
   options.workers.connection = learner_connection(connection);
   options.workers.run_token = learner_token(connection);
   return run_training(options);

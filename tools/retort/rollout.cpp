@@ -32,7 +32,6 @@ struct Options {
   WorkerConnectionOptions connection;
   int64_t most_samples = 0, threads = 0;
   double patience_s = 600;
-  bool quiet = false;
 };
 
 void connect(RemoteWorker& learner, const Options& options) {
@@ -89,12 +88,11 @@ int run_rollout(const CommandArguments& arguments) {
   parser.option("--threads", options.threads, "CPU threads; 0: as the configuration says");
   parser.option("--patience-s", options.patience_s,
                 "seconds without a word of the learner after which the worker gives up");
-  parser.flag("--quiet", options.quiet, "no progress");
   if (!parser.parse(arguments)) return 0;
   if (options.name.empty()) options.name = fmt::format("process {}", ::getpid());
   watch_parent();
   watch_interrupts();
-  log::set_quiet(options.quiet);
+  log::set_quiet(parser.quiet());
   const RunConfig config = load_run_config(options.config, options.assignments);
   set_cpu_threads(options.threads > 0 ? options.threads : config.run.threads);
   LoadedModel model = load_model(config.model.path, "[model.path]", config.run.device);

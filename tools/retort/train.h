@@ -13,10 +13,10 @@ class Arguments;
 struct TrainOptions {
   std::string command = "train", config, run_dir;
   std::vector<std::string> assignments;
-  bool resume = false, explain = false, quiet = false;
+  bool resume = false, explain = false, json = false, quiet = false;
   WorkerPlan workers;
 };
-// CONFIG, --set, --run, --resume, --explain, --quiet.
+// CONFIG, --set, --run, --resume, --explain, --json.
 void add_train_options(Arguments& parser, TrainOptions& options);
 int run_training(TrainOptions options);
 
