@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include "base/error.h"
+#include "base/wait_system.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -72,13 +73,24 @@ std::string read_file(const std::string& path) {
   }
 }
 
-LineReader::LineReader(std::string path)
+LineReader::LineReader(std::string path, std::function<void()> at_rest)
     : path_(std::move(path)),
-      descriptor_(path_ == "-" ? STDIN_FILENO : ::open(path_.c_str(), O_RDONLY | O_CLOEXEC)) {
+      descriptor_(path_ == "-" ? STDIN_FILENO : ::open(path_.c_str(), O_RDONLY | O_CLOEXEC)),
+      at_rest_(std::move(at_rest)) {
   if (descriptor_ < 0) fail(path_, "cannot be read", errno, "give the path of a file");
 }
 LineReader::~LineReader() {
   if (path_ != "-") ::close(descriptor_);
+}
+
+// A writer that is only slower than its reader is given the time to go on.
+void LineReader::rest() const {
+  constexpr double kRestS = 0.005;
+  pollfd input{descriptor_, POLLIN, 0};
+  const Deadline deadline = Deadline::after(kRestS);
+  if (wait_poll({&input, 1}, WaitScope("a line of " + path_, "its writer", deadline), deadline) ==
+      0)
+    at_rest_();
 }
 
 bool LineReader::next(std::string& line) {
@@ -93,6 +105,7 @@ bool LineReader::next(std::string& line) {
       return true;
     }
     begin_ = 0;
+    if (at_rest_) rest();
     block_.resize(1 << 16);
     ssize_t got = 0;
     do got = ::read(descriptor_, block_.data(), block_.size());

@@ -2,6 +2,7 @@
 // Files that are whole or not there. Failures on a path that a user named are UserError at that
 // path.
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,7 +17,10 @@ std::string read_file(const std::string& path);
 // One thread.
 class LineReader {
  public:
-  explicit LineReader(std::string path);
+  // With `at_rest`, next() calls it before it goes on to wait for a writer from whom nothing has
+  // come for some milliseconds (a terminal, a pipe that stays open): the moment to answer what
+  // came.
+  explicit LineReader(std::string path, std::function<void()> at_rest = {});
   ~LineReader();
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
@@ -25,8 +29,11 @@ class LineReader {
   bool next(std::string& line);
 
  private:
+  void rest() const;
+
   std::string path_;
   int descriptor_;
+  std::function<void()> at_rest_;
   std::string block_;  // read, from begin_ on not yet handed out
   size_t begin_ = 0;
 };

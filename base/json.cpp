@@ -113,6 +113,20 @@ void parse_line(std::string_view line, uint64_t number, const std::string& file,
   row(object, line, place);
 }
 
+void read_lines(const std::string& file, const JsonLine& row,
+                const std::function<void()>& at_rest) {
+  const std::string name = file == "-" ? "standard input" : file;
+  bool empty = true;
+  const JsonLine seen = [&](const json& object, std::string_view line, const std::string& place) {
+    empty = false;
+    row(object, line, place);
+  };
+  LineReader reader(file, at_rest);
+  std::string line;
+  for (uint64_t number = 1; reader.next(line); ++number) parse_line(line, number, name, seen);
+  if (empty) throw UserError(name, "has no rows", "write one JSON object a line");
+}
+
 }  // namespace
 
 size_t find_invalid_utf8(std::string_view text) {
@@ -159,21 +173,15 @@ void parse_json_lines(std::string_view text, const std::string& file, const Json
   parse_json_lines(text, file, whole_numbers_only(row));
 }
 
-void read_json_lines(const std::string& file, const JsonLine& row) {
-  const std::string name = file == "-" ? "standard input" : file;
-  bool empty = true;
-  const JsonLine seen = [&](const json& object, std::string_view line, const std::string& place) {
-    empty = false;
-    row(object, line, place);
-  };
-  LineReader reader(file);
-  std::string line;
-  for (uint64_t number = 1; reader.next(line); ++number) parse_line(line, number, name, seen);
-  if (empty) throw UserError(name, "has no rows", "write one JSON object a line");
-}
+void read_json_lines(const std::string& file, const JsonLine& row) { read_lines(file, row, {}); }
 
 void read_json_lines(const std::string& file, const JsonRow& row) {
-  read_json_lines(file, whole_numbers_only(row));
+  read_lines(file, whole_numbers_only(row), {});
+}
+
+void read_json_lines(const std::string& file, const JsonRow& row,
+                     const std::function<void()>& at_rest) {
+  read_lines(file, whole_numbers_only(row), at_rest);
 }
 
 std::string json_quote(std::string_view text) {

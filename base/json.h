@@ -21,6 +21,9 @@ size_t find_invalid_utf8(std::string_view text);
 // when it cannot be read or has no row.
 using JsonRow = std::function<void(const nlohmann::ordered_json& object, const std::string& place)>;
 void read_json_lines(const std::string& file, const JsonRow& row);
+// `at_rest()` is called whenever the writer of FILE pauses (LineReader in base/file.h).
+void read_json_lines(const std::string& file, const JsonRow& row,
+                     const std::function<void()>& at_rest);
 
 // The same with the text of the line as it stands in the file, without its line feed. Whole numbers
 // beyond 64 bits are the caller's to read from it.

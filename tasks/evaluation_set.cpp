@@ -108,7 +108,8 @@ class FamilyWalk final : public SourceWalk {
 
 }  // namespace
 
-std::vector<Task> evaluation_tasks(const TaskSpec& spec, const TaskOptions& options) {
+std::vector<Task> evaluation_tasks(const TaskSpec& spec, const TaskOptions& options,
+                                   const std::function<void(int64_t drawn)>& drawn) {
   Uids met;
   std::vector<std::unique_ptr<SourceWalk>> walks;
   for (const TaskSource& source : spec.sources) {
@@ -131,6 +132,7 @@ std::vector<Task> evaluation_tasks(const TaskSpec& spec, const TaskOptions& opti
         continue;
       }
       tasks.push_back(std::move(*task));
+      if (drawn) drawn(static_cast<int64_t>(tasks.size()));
       ++i;
     }
   }

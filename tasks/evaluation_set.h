@@ -4,6 +4,8 @@
 #include "tasks/spec.h"
 #include "tasks/task_options.h"
 
+#include <cstdint>
+#include <functional>
 #include <vector>
 
 namespace retort {
@@ -17,7 +19,9 @@ namespace retort {
 // before, d being the number of distinct problems that this level has produced so far. (Of n
 // problems with one left, the chance to stop too early is below exp(-32): no problem of a level is
 // drawn less than half as often as their mean.) UserError when all levels of a source are exhausted
-// before its count; it says how many distinct problems there are.
-std::vector<Task> evaluation_tasks(const TaskSpec& spec, const TaskOptions& options);
+// before its count; it says how many distinct problems there are. `drawn` hears after each task how
+// many there are by now.
+std::vector<Task> evaluation_tasks(const TaskSpec& spec, const TaskOptions& options,
+                                   const std::function<void(int64_t drawn)>& drawn = {});
 
 }  // namespace retort

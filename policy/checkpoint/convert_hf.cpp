@@ -79,8 +79,21 @@ TensorSource narrowed(const std::string& place, std::string name, Shape shape, D
   return {std::move(name), dtype, std::move(shape), fill};
 }
 
+std::vector<TensorSource> counted(std::vector<TensorSource> sources,
+                                  const TensorsWritten& written) {
+  if (!written) return sources;
+  const auto of = static_cast<int64_t>(sources.size());
+  const auto done = std::make_shared<int64_t>(0);
+  for (TensorSource& source : sources)
+    source.fill = [fill = std::move(source.fill), &written, done, of](std::span<std::byte> out) {
+      fill(out);
+      written(++*done, of);
+    };
+  return sources;
+}
+
 ConvertReport convert_hf(const std::string& in_dir, const std::string& out_dir,
-                         std::optional<Dtype> dtype) {
+                         std::optional<Dtype> dtype, const TensorsWritten& written) {
   ModelConfig config = ModelConfig::from_dir(in_dir);
   const HfWeights weights = HfWeights::open(in_dir);
   check_decoder_tensors(config, weights);
@@ -116,7 +129,7 @@ ConvertReport convert_hf(const std::string& in_dir, const std::string& out_dir,
     if (const fs::path path = fs::path(in_dir) / name; fs::is_regular_file(path))
       out.write(name, read_file(path.string()));
   out.write("config.json", config.to_json());
-  write_safetensors(out.file("model.safetensors"), std::move(sources));
+  write_safetensors(out.file("model.safetensors"), counted(std::move(sources), written));
   out.commit();
   return report;
 }

@@ -3,11 +3,16 @@
 #include "policy/checkpoint/safetensors.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace retort {
+
+// Hears after each tensor how many are written, of how many.
+using TensorsWritten = std::function<void(int64_t done, int64_t of)>;
 
 struct ConvertReport {
   int64_t tensors = 0;
@@ -28,6 +33,9 @@ TensorSource narrowed(const std::string& place, std::string name, Shape shape, D
 // in its own when absent), config.json saying so, tokenizer and template files as they are. Nothing
 // is written when the input is refused; `out_dir` must be absent or empty.
 ConvertReport convert_hf(const std::string& in_dir, const std::string& out_dir,
-                         std::optional<Dtype> dtype);
+                         std::optional<Dtype> dtype, const TensorsWritten& written = {});
+
+// The same sources, each telling `written` when it is. `written` outlives the writing.
+std::vector<TensorSource> counted(std::vector<TensorSource> sources, const TensorsWritten& written);
 
 }  // namespace retort

@@ -6,7 +6,7 @@
 namespace retort {
 
 ConvertReport convert_gguf(const std::string& in_file, const std::string& out_dir,
-                           std::optional<Dtype> dtype) {
+                           std::optional<Dtype> dtype, const TensorsWritten& written) {
   const GgufFile file = GgufFile::open(in_file);
   ModelConfig config = read_gguf_config(file);
   const Dtype weight_dtype = dtype.value_or(Dtype::kF32);
@@ -27,7 +27,7 @@ ConvertReport convert_gguf(const std::string& in_file, const std::string& out_di
   out.write("generation_config.json", config.generation_json());
   out.write("tokenizer.json", tokenizer.tokenizer_json);
   out.write("tokenizer_config.json", tokenizer.tokenizer_config_json);
-  write_safetensors(out.file("model.safetensors"), std::move(sources));
+  write_safetensors(out.file("model.safetensors"), counted(std::move(sources), written));
   out.commit();
   return report;
 }

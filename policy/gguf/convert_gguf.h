@@ -14,7 +14,7 @@ namespace retort {
 // for another architecture, a key, tensor or tokenizer that the conversion does not know; then
 // nothing is written. `out_dir` must be absent or empty.
 ConvertReport convert_gguf(const std::string& in_file, const std::string& out_dir,
-                           std::optional<Dtype> dtype);
+                           std::optional<Dtype> dtype, const TensorsWritten& written = {});
 
 // The parts of the conversion.
 ModelConfig read_gguf_config(const GgufFile& file);

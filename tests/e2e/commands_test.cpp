@@ -104,6 +104,62 @@ TEST(Commands, TheExampleOfEachHelpWorks) {
   }
 }
 
+// One object with the numbers of the text.
+TEST(Commands, ARunIsExplainedInNumbers) {
+  const std::string command =
+      "train tests/configs/tiny.toml --set learner.kl=k3 --set train.steps=7 --explain";
+  const ProgramResult text = run_retort(command), json = run_retort(command + " --json");
+  ASSERT_EQ(text.code, 0) << text.err;
+  ASSERT_EQ(json.code, 0) << json.err;
+  EXPECT_EQ(std::count(json.out.begin(), json.out.end(), '\n'), 1) << json.out;
+  const nlohmann::json plan = nlohmann::json::parse(json.out);
+  const auto at = [&](const char* section, const char* key) { return plan[section][key].dump(); };
+  for (const std::string& line :
+       {"configs/tiny_base: " + at("model", "parameters") + " parameters, ",
+        at("step", "prompts") + " prompts x " + at("step", "group_size") + " = " +
+            at("step", "samples") + " samples, at most " + at("step", "max_new_tokens") +
+            " tokens each = " + at("step", "max_tokens") + " tokens\n",
+        "at most " + at("step", "max_updates") + " a step, whole groups dealt to them; " +
+            at("run", "max_updates") + " in " + at("run", "steps") + " steps at most\n",
+        at("run", "steps") + " steps, " + at("run", "samples") + " samples, " +
+            at("run", "prompts") + " prompts\n",
+        at("evaluation", "tasks") + " held-out tasks x " + at("evaluation", "samples") +
+            " samples\n",
+        "weights " + at("memory", "weights_mb") + " MB, gradients, moments and copies " +
+            at("memory", "optimizer_mb") + " MB, reference " + at("memory", "reference_mb") +
+            " MB, key/value page " + at("memory", "kv_page_kb") + " kB of " +
+            at("memory", "kv_page_tokens") + " tokens\n"})
+    EXPECT_NE(text.out.find(line), std::string::npos) << line << '\n' << text.out;
+  EXPECT_EQ(plan["model"]["parameters"], 459840);
+  EXPECT_EQ(plan["run"]["samples"], 6 * 4 * 7);
+  EXPECT_GT(plan["memory"]["reference_mb"], 0.0);
+  EXPECT_EQ(run_retort("train tests/configs/tiny.toml --json").code, 2);
+}
+
+// Each long command tells, in its own words, how far it is; none of them with --quiet.
+TEST(Commands, WorkOfSecondsSaysHowFarItIs) {
+  const TemporaryFolder folder;
+  nlohmann::json tokens;
+  for (int t = 0; t < 120; ++t) tokens.push_back(1 + t);
+  std::string rows;
+  for (int i = 0; i < 100; ++i) rows += nlohmann::json({{"tokens", tokens}}).dump() + "\n";
+  write_text(folder.path("tokens"), rows);
+  for (const auto& [command, words] :
+       {std::pair<std::string, std::string>(
+            "logits" + kModel + "--layout stepwise --logprobs --out '" + folder.path("out") +
+                "' --in '" + folder.path("tokens") + "'",
+            "of 100 sequences through the model, "),
+        {"tasks make countdown --level 1-10 --count 60000 --seed 1 --out '" + folder.path("made") +
+             "'",
+         "of 60000 tasks, "}}) {
+    const ProgramResult told = run_retort(command), quiet = run_retort(command + " --quiet");
+    ASSERT_EQ(told.code, 0) << told.err;
+    EXPECT_NE(told.err.find(words), std::string::npos) << told.err;
+    EXPECT_EQ(quiet.code, 0);
+    EXPECT_EQ(quiet.err, "");
+  }
+}
+
 // In a pipe a line of progress, none with --quiet; the data are the same.
 TEST(Commands, LongWorkSaysHowFarItIs) {
   const TemporaryFolder folder;
@@ -422,6 +478,43 @@ TEST(Commands, ScoreAddsItsPartsUpByWeight) {
   for (std::string line; std::getline(checks, line); ++passed)
     EXPECT_EQ(nlohmann::json::parse(line)["ok"], true) << line;
   EXPECT_GE(passed, 9);
+}
+
+// A writer that waits for each answer has it, batch or not; one that does not wait fills batches:
+// the program answers none of 32 rows before it has all of them.
+TEST(Commands, ScoreAnswersAWriterThatWaits) {
+  const TemporaryFolder folder;
+  write_text(
+      folder.path("ask"),
+      "coproc \"$RETORT_PROGRAM\" score --reward exact_match\n"
+      "for i in 1 2 3; do\n"
+      "  echo \"{\\\"completion\\\":\\\"$i\\\",\\\"answer\\\":\\\"2\\\"}\" >&\"${COPROC[1]}\"\n"
+      "  read -r -t 120 line <&\"${COPROC[0]}\" || exit 9\n"
+      "  echo \"$line\"\ndone\n"
+      "exec {COPROC[1]}>&-\nwait \"$COPROC_PID\"\n");
+  const ProgramResult asked = run_retort("--version >/dev/null; bash '" + folder.path("ask") + "'");
+  ASSERT_EQ(asked.code, 0) << asked.err;
+  const std::vector<nlohmann::json> answers = rows_of(asked.out);
+  ASSERT_EQ(answers.size(), 3u);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(answers[i]["id"], i);
+    EXPECT_EQ(answers[i]["score"], i == 1 ? 1.0 : 0.0);
+  }
+
+  write_text(folder.path("patient"),
+             "#!/usr/bin/env python3\nimport json, sys\nwhile True:\n"
+             "    rows = [json.loads(sys.stdin.readline()) for _ in range(32)]\n"
+             "    for row in rows: print(json.dumps({'id': row['id'], 'score': 1}), flush=True)\n");
+  std::filesystem::permissions(folder.path("patient"), std::filesystem::perms::owner_all);
+  std::string rows;
+  for (int i = 0; i < 128; ++i) rows += "{\"completion\":\"a\"}\n";
+  write_text(folder.path("in"), rows);
+  const ProgramResult full = run_retort(
+      "score --reward 'command:" + folder.path("patient") + ",rows_at_once=32,deadline_s=60'",
+      "cat '" + folder.path("in") + "' |");
+  ASSERT_EQ(full.code, 0) << full.err;
+  ASSERT_EQ(rows_of(full.out).size(), 128u);
+  for (const nlohmann::json& row : rows_of(full.out)) EXPECT_EQ(row["outcome"], "value") << row;
 }
 
 // What a program cannot answer is infra_error without a score; the rows around it have theirs.

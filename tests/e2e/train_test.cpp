@@ -208,22 +208,22 @@ TEST(Train, ResumeOfADamagedRunNamesThePlace) {
 
 TEST(Train, CtrlCSavesAndNamesTheCommandThatGoesOn) {
   const TemporaryFolder folder;
-  ASSERT_EQ(
-      run_retort(kTiny + " --run '" + folder.path("whole") + "' --set train.save_every=0").code, 0);
+  const std::string settings = " --set train.save_every=0 --set run.seed=4";
+  ASSERT_EQ(run_retort(kTiny + " --run '" + folder.path("whole") + "'" + settings).code, 0);
   bool interrupted = false;
   // A run may be over before the signal comes; five in a row are not.
   for (int round = 0; round < 5 && !interrupted; ++round) {
     const std::string run = folder.path("run" + std::to_string(round));
     const ProgramResult result =
-        run_retort(kTiny + " --run '" + run + "' --set train.save_every=0",
+        run_retort(kTiny + " --run '" + run + "'" + settings,
                    "tests/e2e/interrupt_when.sh 2 '" + run + "/metrics.jsonl'");
     if (result.code != 130) continue;
     interrupted = true;
-    EXPECT_NE(result.err.find("retort train tests/configs/tiny.toml --run " + run + " --resume"),
-              std::string::npos)
-        << result.err;
+    const std::string command = "train tests/configs/tiny.toml --run " + run +
+                                " --resume --set 'train.save_every=0' --set 'run.seed=4'";
+    EXPECT_EQ(result.err, "retort: interrupted, state saved; go on with: retort " + command + "\n");
     EXPECT_FALSE(fs::exists(run + "/checkpoints/best")) << "no checkpoint was due";
-    ASSERT_EQ(run_retort(kTiny + " --resume --run '" + run + "' --set train.save_every=0").code, 0);
+    ASSERT_EQ(run_retort(command + " --quiet").code, 0) << "when it is pasted";
     expect_same_run(folder.path("whole"), run);
     EXPECT_EQ(checkpoints_of(folder.path("whole")), checkpoints_of(run));
   }

@@ -3,14 +3,17 @@
 #include "base/interrupt.h"
 #include "base/json.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <vector>
 
 namespace retort {
 namespace {
@@ -190,6 +193,31 @@ TEST_F(FileTest, JsonLinesOfAFile) {
   EXPECT_EQ(
       user_error([&] { read_json_lines(path("empty.jsonl"), [](const auto&, const auto&) {}); }),
       path("empty.jsonl") + ": has no rows; write one JSON object a line");
+}
+
+// The writer is the test itself, at the reader's rest: what came at once is read at once, and the
+// end is no rest.
+TEST_F(FileTest, AReaderRestsWhenItsWriterPauses) {
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  const int writer = ::open(path("pipe").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(writer, 0);
+  const auto write_rows = [&](int count) {
+    std::string rows;
+    for (int i = 0; i < count; ++i) rows += "{\"a\": 1}\n";
+    ASSERT_EQ(::write(writer, rows.data(), rows.size()), static_cast<ssize_t>(rows.size()));
+  };
+  write_rows(200);
+  int rows = 0;
+  std::vector<int> rests;
+  read_json_lines(path("pipe"), JsonRow([&](const auto&, const auto&) { ++rows; }), [&] {
+    rests.push_back(rows);
+    if (rests.size() == 1)
+      write_rows(1);
+    else
+      ::close(writer);
+  });
+  EXPECT_EQ(rests, (std::vector<int>{200, 201}));
+  EXPECT_EQ(rows, 201);
 }
 
 TEST(Json, QuotesAndKeepsUtf8) {

@@ -85,8 +85,14 @@ TEST_F(Gguf, EveryTensorEqualsTransformersLoaders) {
     SCOPED_TRACE(name);
     const json want = json::parse(read(kFixtures + std::string(name) + ".json"));
     const std::string out = path(name);
-    const ConvertReport report =
-        convert_gguf(kFixtures + std::string(name) + ".gguf", out, std::nullopt);
+    std::vector<int64_t> told;
+    const ConvertReport report = convert_gguf(
+        kFixtures + std::string(name) + ".gguf", out, std::nullopt, [&](int64_t done, int64_t of) {
+          told.push_back(done);
+          EXPECT_EQ(of, static_cast<int64_t>(want["tensors"].size()));
+        });
+    ASSERT_EQ(static_cast<int64_t>(told.size()), report.tensors);
+    for (size_t i = 0; i < told.size(); ++i) EXPECT_EQ(told[i], static_cast<int64_t>(i) + 1);
     EXPECT_EQ(report.tensors, static_cast<int64_t>(want["tensors"].size()));
     expect_tensors(want["tensors"], out);
     EXPECT_EQ(json::parse(read(fs::path(out) / "tokenizer.json")), want["tokenizer"]);

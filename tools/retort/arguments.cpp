@@ -7,12 +7,85 @@
 #include <iostream>
 
 namespace retort {
+namespace {
+
+// What follows the first `begin` in `text`, up to `end`; "" when it is not there.
+std::string between(const std::string& text, const std::string& begin, const std::string& end) {
+  const size_t at = text.find(begin);
+  if (at == std::string::npos) return "";
+  const size_t from = at + begin.size();
+  return text.substr(from, text.find(end, from) - from);
+}
+
+}  // namespace
 
 struct Arguments::Parser {
   CLI::App app;
   std::string command;
+  bool quiet = false;
   Parser(const std::string& name, const std::string& help)
       : app(help, "retort " + name), command(name) {}
+
+  std::string see_help() const { return "see retort " + command + " --help"; }
+
+  // "--samples" or "CONFIG".
+  const CLI::Option* find(const std::string& name) const {
+    for (const CLI::Option* option : app.get_options())
+      if (option->get_name() == name || option->check_name(name)) return option;
+    return nullptr;
+  }
+
+  UserError unknown(const std::string& argument) const {
+    if (!argument.starts_with("-") || argument == "-")
+      return {command, "unexpected argument '" + argument + "'", see_help()};
+    const std::string name = argument.substr(0, argument.find('='));
+    std::vector<std::string> known;
+    for (const CLI::Option* option : app.get_options())
+      for (const std::string& one : option->get_lnames()) known.push_back("--" + one);
+    // A single dash before a name is a slip as well.
+    const std::string meant = name.starts_with("--") ? name : "-" + name;
+    return {command, "unknown option '" + name + "'" + did_you_mean(meant, known), see_help()};
+  }
+
+  UserError missing(const std::string& name) const {
+    const CLI::Option* option = find(name);
+    return {command, name + " is missing",
+            "give " + (option == nullptr ? name : name + ", " + option->get_description())};
+  }
+
+  UserError wrong_kind(const std::string& name, const std::string& value) const {
+    const CLI::Option* option = find(name);
+    const bool whole = option != nullptr && option->get_type_name() == "INT";
+    return {name, "got '" + value + "'",
+            std::string("give a ") + (whole ? "whole number" : "number") + ", " +
+                (option == nullptr ? "" : option->get_description())};
+  }
+
+  // What the library found, in our words. Arguments that nobody asked for are told first: a slip in
+  // the name of an option that must be given is one.
+  UserError mistake(const CLI::ParseError& error) const {
+    const std::string what = error.what();
+    std::vector<std::string> left = app.remaining();
+    for (const std::string& argument : left)
+      if (argument.size() > 1 && argument[0] == '-') return unknown(argument);
+    if (error.get_name() == "RequiredError") return missing(what.substr(0, what.find(" is ")));
+    if (!left.empty()) return unknown(left.front());
+    if (error.get_name() == "ArgumentMismatch" && what.ends_with(" missing")) {
+      const std::string name = what.substr(0, what.find(':'));
+      const CLI::Option* option = find(name);
+      return {name, "has no value",
+              "give one, " + (option == nullptr ? "" : option->get_description())};
+    }
+    const std::string name = between(what, "Could not convert: ", " = ");
+    if (!name.empty()) return wrong_kind(name, what.substr(what.find(" = ") + 3));
+    return {command, one_line_of(what), see_help()};
+  }
+
+  static std::string one_line_of(std::string text) {
+    for (char& c : text)
+      if (c == '\n') c = ' ';
+    return text;
+  }
 };
 
 Arguments::Arguments(const std::string& command, const std::string& help,
@@ -20,6 +93,7 @@ Arguments::Arguments(const std::string& command, const std::string& help,
     : parser_(std::make_unique<Parser>(command, help)) {
   parser_->app.footer("Example:\n  " + example);
   parser_->app.allow_extras(false);
+  flag("--quiet", parser_->quiet, "no progress: the answer, warnings and errors only");
 }
 Arguments::~Arguments() = default;
 
@@ -58,10 +132,7 @@ bool Arguments::parse(const std::vector<std::string>& arguments) {
     std::cout << parser_->app.help();
     return false;
   } catch (const CLI::ParseError& error) {
-    std::string what = error.what();
-    for (char& c : what)
-      if (c == '\n') c = ' ';
-    throw UserError(parser_->command, what, "see retort " + parser_->command + " --help");
+    throw parser_->mistake(error);
   }
   return true;
 }
@@ -69,5 +140,7 @@ bool Arguments::parse(const std::vector<std::string>& arguments) {
 bool Arguments::given(const std::string& flag) const {
   return parser_->app.get_option(flag)->count() > 0;
 }
+
+bool Arguments::quiet() const { return parser_->quiet; }
 
 }  // namespace retort

@@ -1,5 +1,6 @@
 #pragma once
-// Command-line arguments of one subcommand: declared once, parsed, and printed as help.
+// Command-line arguments of one subcommand: declared once, parsed, and printed as help. Every
+// subcommand has --help, and --quiet, with which only answers, warnings and errors are written.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,9 +26,11 @@ class Arguments {
               const std::string& help);  // repeatable
   void flag(const std::string& flag, bool& value, const std::string& help);
 
-  // False when help was asked for and printed. UserError for what does not parse.
+  // False when help was asked for and printed. UserError for what does not parse: an option that
+  // there is not, with the nearest one that there is; what is missing; a value of another kind.
   bool parse(const std::vector<std::string>& arguments);
   bool given(const std::string& flag) const;  // on the command line
+  bool quiet() const;                         // after parse()
 
  private:
   struct Parser;

@@ -117,7 +117,11 @@ int run_bench(const CommandArguments& arguments) {
   parser.flag("--list", list, "print the cases and end");
   if (!parser.parse(arguments)) return 0;
   if (list) {
-    for (const BenchCase& one : kCases) fmt::print("{:12} {}\n", one.name, one.help);
+    for (const BenchCase& one : kCases)
+      if (json)
+        fmt::print("{}\n", nlohmann::ordered_json({{"case", one.name}, {"help", one.help}}).dump());
+      else
+        fmt::print("{:12} {}\n", one.name, one.help);
     return 0;
   }
   if (options.batch < 0)
@@ -127,8 +131,8 @@ int run_bench(const CommandArguments& arguments) {
   options.device = resolve_device(options.device, "--device");
   const std::vector<const BenchCase*> chosen = chosen_cases(names, options.device);
   if (!json)
-    fmt::print("{:21} {:58} {:6} {:>10} {:>10} {:8} {:>6}\n", "case", "settings", "bound", "",
-               "measured", "", "ratio");
+    fmt::print("{:21} {:58} {:6} {:>10} {:>10} {:8} {:>6}\n", "case", "settings", "by", "bound",
+               "measured", "unit", "ratio");
   std::fflush(stdout);
   Bench bench(options.device, json ? print_json : print_row);
   for (const BenchCase* one : chosen) one->run(bench, options);

@@ -119,6 +119,14 @@ std::unique_ptr<Wire> learner_wire(const ZeromqLearnerOptions& connection) {
   return zeromq_learner_wire(connection);
 }
 
+std::string repeated(const LearnerConnectionOptions& options) {
+  std::string text = " --listen " + options.endpoint;
+  if (!options.keys.empty()) text += " --keys " + options.keys;
+  if (!options.worker_keys.empty()) text += " --worker-keys " + options.worker_keys;
+  if (!options.token_file.empty()) text += " --token-file " + options.token_file;
+  return text;
+}
+
 std::string learner_token(const LearnerConnectionOptions& options) {
   return token_of(options.token_file);
 }

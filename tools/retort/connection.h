@@ -28,6 +28,8 @@ void add_learner_connection(Arguments& parser, LearnerConnectionOptions& options
 ZeromqLearnerOptions learner_connection(const LearnerConnectionOptions& options);
 // The wire at that endpoint: over ZeroMQ, or through a folder (file:FOLDER).
 std::unique_ptr<Wire> learner_wire(const ZeromqLearnerOptions& connection);
+// The same as options of a command: " --listen tcp://127.0.0.1:5555".
+std::string repeated(const LearnerConnectionOptions& options);
 // The token in the file or the environment, "" when neither is given.
 std::string learner_token(const LearnerConnectionOptions& options);
 

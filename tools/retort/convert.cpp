@@ -3,10 +3,12 @@
 #include "policy/gguf/convert_gguf.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
+#include "tools/retort/progress.h"
 
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 namespace retort {
 
@@ -24,14 +26,23 @@ int run_convert(const CommandArguments& arguments) {
   if (!parser.parse(arguments)) return 0;
   const std::optional<Dtype> target = find_weight_dtype(dtype);
   if (!dtype.empty() && !target)
-    throw UserError("--dtype", "got '" + dtype + "'", "set it to float32, bfloat16 or float16");
+    throw UserError("--dtype",
+                    "got '" + dtype + "'" + did_you_mean(dtype, {"float32", "bfloat16", "float16"}),
+                    "set it to float32, bfloat16 or float16");
   if (!std::filesystem::exists(in))
     throw UserError(in, "does not exist", "name a GGUF file or a Hugging Face directory");
   if (std::filesystem::exists(out)) throw UserError(out, "exists", "name a new directory");
-  if (std::filesystem::is_directory(in))
-    convert_hf(in, out, target);
-  else
-    convert_gguf(in, out, target);
+  {
+    std::optional<Progress> progress;  // how many tensors there are is known with the first
+    const TensorsWritten written = [&](int64_t done, int64_t of) {
+      if (!progress) progress.emplace("tensors written", of, parser.quiet());
+      progress->update(done);
+    };
+    if (std::filesystem::is_directory(in))
+      convert_hf(in, out, target, written);
+    else
+      convert_gguf(in, out, target, written);
+  }
   fmt::print("{}\n", out);
   return 0;
 }

@@ -61,7 +61,7 @@ int run_eval(const CommandArguments& arguments) {
   settings.length_setting = "--max-new-tokens";
   TaskOptions task_options;
   int64_t seed = 0, threads = 0;
-  bool json = false, quiet = false;
+  bool json = false;
   Arguments parser("eval", "Accuracy with 95 % confidence intervals, by family and level.",
                    "retort eval --model configs/tiny_base --tasks "
                    "chain_sum:1-6:120:1,countdown:1-6:120:1 --samples 8 --pass-at 1,8");
@@ -88,7 +88,6 @@ int run_eval(const CommandArguments& arguments) {
   parser.option("--max-sequences", settings.max_sequences, "most sequences in one forward");
   parser.option("--device", device, "auto, cpu or cuda");
   parser.option("--threads", threads, "CPU threads; 0 takes all cores");
-  parser.flag("--quiet", quiet, "no progress");
   parser.flag("--json", json, "one JSON object on standard output");
   if (!parser.parse(arguments)) return 0;
   check(SamplingOptions{settings.temperature, settings.top_k, settings.top_p, seed,
@@ -106,7 +105,8 @@ int run_eval(const CommandArguments& arguments) {
   settings.reward_setting = "--reward";
   EvaluationResult result;
   {
-    Progress progress("samples", static_cast<int64_t>(tasks.size()) * settings.samples, quiet);
+    Progress progress("samples", static_cast<int64_t>(tasks.size()) * settings.samples,
+                      parser.quiet());
     settings.progress = [&](int64_t finished) { progress.update(finished); };
     result = evaluate(model, tasks, rewards, settings);
   }
@@ -143,7 +143,7 @@ int run_eval(const CommandArguments& arguments) {
       print_row("  level " + std::to_string(level), level_cell, result);
   }
   print_row("all", result.all, result);
-  if (!quiet)
+  if (!parser.quiet())
     fmt::print(stderr, "{} tokens, {:.0f} tokens/s, mean length {:.1f}\n", result.tokens, rate,
                result.mean_length);
   return 0;

@@ -24,7 +24,7 @@ struct Options {
   int64_t samples = 1, top_k = 0, max_new_tokens = 0, seed = 0, max_sequences = 64, threads = 0;
   double temperature = 1.0, top_p = 1.0;
   std::vector<std::string> stop;
-  bool quiet = false, hex = false, json = false;
+  bool hex = false, json = false;
 };
 
 // One line of the input.
@@ -112,7 +112,6 @@ int run_generate(const CommandArguments& arguments) {
   parser.option("--max-sequences", options.max_sequences, "most sequences in one forward");
   parser.option("--device", options.device, "auto, cpu or cuda");
   parser.option("--threads", options.threads, "CPU threads; 0 takes all cores");
-  parser.flag("--quiet", options.quiet, "no progress");
   parser.flag("--hex", options.hex, "log-probabilities as the 8 hex digits of their bits");
   parser.flag("--json", options.json,
               "JSON Lines on standard output (the default for --out FILE and --in)");
@@ -121,6 +120,7 @@ int run_generate(const CommandArguments& arguments) {
   refuse_same_file(options.in, options.out);
   set_cpu_threads(options.threads);
   const LoadedModel model = load_model(options.model, "--model", options.device);
+  say_terminal_is_read(options.in, parser.quiet());
   const std::vector<Prompt> prompts = read_prompts(options, *model.codec);
 
   EngineSettings settings = engine_settings(model);
@@ -146,7 +146,7 @@ int run_generate(const CommandArguments& arguments) {
   std::vector<Sample> samples;
   {
     Progress progress("samples", static_cast<int64_t>(prompts.size()) * options.samples,
-                      options.quiet);
+                      parser.quiet());
     samples = engine.run(requests, [&](int64_t finished) { progress.update(finished); });
   }
 

@@ -19,8 +19,10 @@ int run_learn(const CommandArguments& arguments) {
   add_learner_connection(parser, connection);
   add_silence_option(parser, options);
   if (!parser.parse(arguments)) return 0;
+  options.quiet = parser.quiet();
   options.workers.connection = learner_connection(connection);
   options.workers.run_token = learner_token(connection);
+  options.again = repeated(connection);
   return run_training(options);
 }
 

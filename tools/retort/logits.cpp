@@ -7,6 +7,7 @@
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
 #include "tools/retort/model.h"
+#include "tools/retort/progress.h"
 #include "tools/retort/rows.h"
 
 #include <ATen/core/Tensor.h>
@@ -78,7 +79,8 @@ at::Tensor hidden_in_chunks(const Policy& policy, const Tokens& tokens, int64_t 
   return hidden_TD;
 }
 
-std::vector<at::Tensor> hidden_packed(const Policy& policy, const std::vector<Tokens>& sequences) {
+std::vector<at::Tensor> hidden_packed(const Policy& policy, const std::vector<Tokens>& sequences,
+                                      Progress& progress) {
   std::vector<at::Tensor> hidden;
   for (size_t begin = 0; begin < sequences.size();) {
     std::vector<Tokens> together;
@@ -98,6 +100,19 @@ std::vector<at::Tensor> hidden_packed(const Policy& policy, const std::vector<To
           all.narrow(0, packed.tokens.run_begin[s], static_cast<int64_t>(together[s].size()))
               .clone());
     begin += together.size();
+    progress.update(static_cast<int64_t>(begin));
+  }
+  return hidden;
+}
+
+std::vector<at::Tensor> hidden_of(const Policy& policy, const std::vector<Tokens>& sequences,
+                                  int64_t chunk, bool quiet) {
+  Progress progress("sequences through the model", static_cast<int64_t>(sequences.size()), quiet);
+  if (chunk == 0) return hidden_packed(policy, sequences, progress);
+  std::vector<at::Tensor> hidden;
+  for (const Tokens& tokens : sequences) {
+    hidden.push_back(hidden_in_chunks(policy, tokens, chunk));
+    progress.update(static_cast<int64_t>(hidden.size()));
   }
   return hidden;
 }
@@ -113,7 +128,8 @@ int64_t parse_layout(const std::string& layout) {
     const auto [stop, error] = std::from_chars(begin, end, chunk);
     if (error == std::errc() && stop == end && chunk >= 1) return chunk;
   }
-  throw UserError("--layout", "got '" + layout + "'",
+  throw UserError("--layout",
+                  "got '" + layout + "'" + did_you_mean(layout, {"packed", "paged", "stepwise"}),
                   "set it to packed, paged, stepwise or chunked:N with N of 1 or more");
 }
 
@@ -196,22 +212,21 @@ int run_logits(const CommandArguments& arguments) {
   set_cpu_threads(threads);
   const LoadedModel model = load_policy(model_path, "--model", device);
   const Policy& policy = *model.policy;
+  say_terminal_is_read(tokens_path + in, parser.quiet());
   const std::vector<Tokens> sequences =
       read_tokens(tokens_path.empty() ? in : tokens_path, policy, logprobs);
 
   at::NoGradGuard no_grad;
-  std::vector<at::Tensor> hidden;
-  if (chunk == 0)
-    hidden = hidden_packed(policy, sequences);
-  else
-    for (const Tokens& tokens : sequences)
-      hidden.push_back(hidden_in_chunks(policy, tokens, chunk));
+  const std::vector<at::Tensor> hidden = hidden_of(policy, sequences, chunk, parser.quiet());
+  Progress progress("tensors written", static_cast<int64_t>(sequences.size()), parser.quiet());
+  int64_t written = 0;
   std::vector<TensorSource> tensors;
   for (size_t i = 0; i < sequences.size(); ++i) {
     const int64_t T = static_cast<int64_t>(sequences[i].size());
     const Shape shape = logprobs ? Shape{T - 1} : Shape{last ? 1 : T, policy.config().vocab_size};
     tensors.push_back({std::to_string(i), Dtype::kF32, shape, [&, i](std::span<std::byte> bytes) {
                          fill_tensor(policy, hidden[i], sequences[i], last, logprobs, bytes);
+                         progress.update(++written);
                        }});
   }
   if (out == "-")

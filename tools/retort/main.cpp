@@ -46,10 +46,19 @@ void print_version() {
 }
 
 int dispatch(const CommandArguments& arguments) {
-  if (arguments.empty() || arguments[0] == "help" || arguments[0] == "--help" ||
-      arguments[0] == "-h")
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h")
     return print_usage(), 0;
+  if (arguments[0] == "help") {  // help COMMAND is COMMAND --help
+    if (arguments.size() == 1) return print_usage(), 0;
+    CommandArguments asked(arguments.begin() + 1, arguments.end());
+    asked.emplace_back("--help");
+    return dispatch(asked);
+  }
   if (arguments[0] == "--version") return print_version(), 0;
+  if (arguments[0].starts_with("-"))
+    throw UserError(arguments[0],
+                    "unknown option" + did_you_mean(arguments[0], {"--help", "--version"}),
+                    "see retort --help");
   const Command& command =
       find_row(std::span<const Command>(kCommands), arguments[0], arguments[0], "command");
   const WaitWatch watch;

@@ -43,7 +43,8 @@ LoadedModel place_policy(Weights weights, const std::string& device) {
 LoadedModel load_policy(const std::string& path, const std::string& place,
                         const std::string& device) {
   const std::string dir = resolve_model_dir(path, place);
-  const std::string target = resolve_device(device, place);
+  const std::string target =
+      resolve_device(device, place.starts_with("--") ? "--device" : "[run.device]");
   LoadedModel model = place_policy(load_weights(dir), target);
   model.dir = dir;
   return model;

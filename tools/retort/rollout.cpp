@@ -33,7 +33,6 @@ struct Options {
   WorkerConnectionOptions connection;
   int64_t most_samples = 0, threads = 0;
   double patience_s = 600, silence_s = ChannelTiming{}.silence_s;
-  bool quiet = false;
 };
 
 [[noreturn]] void give_up(const Options& options, const std::string& what,
@@ -107,13 +106,12 @@ int run_rollout(const CommandArguments& arguments) {
                 "seconds without a word of the learner after which the worker gives up");
   parser.option("--silence-s", options.silence_s,
                 "seconds without a word of the learner after which the connection is made anew");
-  parser.flag("--quiet", options.quiet, "no progress");
   if (!parser.parse(arguments)) return 0;
   if (options.name.empty()) options.name = fmt::format("process {}", ::getpid());
   check_silence(options.silence_s);
   watch_parent();
   watch_interrupts();
-  log::set_quiet(options.quiet);
+  log::set_quiet(parser.quiet());
   const RunConfig config = load_run_config(options.config, options.assignments);
   set_cpu_threads(options.threads > 0 ? options.threads : config.run.threads);
   LoadedModel model = load_model(config.model.path, "[model.path]", config.run.device);

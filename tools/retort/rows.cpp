@@ -38,6 +38,12 @@ void RowWriter::write(const std::string& line) {
                     "make room, or keep the reader open");
 }
 
+void RowWriter::flush() {
+  if (path_ == "-" && std::fflush(file_) != 0)
+    throw UserError("standard output", std::string("cannot be written: ") + std::strerror(errno),
+                    "keep the reader open");
+}
+
 void RowWriter::close() {
   const bool flushed = std::fflush(file_) == 0;
   if (path_ == "-") {
@@ -52,6 +58,11 @@ void RowWriter::close() {
     throw UserError(path_, std::string("cannot be written: ") + std::strerror(errno),
                     "make room on the disk");
   }
+}
+
+void say_terminal_is_read(const std::string& in, bool quiet) {
+  if (in == "-" && !quiet && ::isatty(STDIN_FILENO) != 0)
+    fmt::print(stderr, "rows are read from the terminal, one a line; Ctrl-D ends them\n");
 }
 
 void refuse_same_file(const std::string& in, const std::string& out) {

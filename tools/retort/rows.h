@@ -15,12 +15,16 @@ class RowWriter {
   explicit RowWriter(const std::string& path);
   ~RowWriter();
   void write(const std::string& line);
+  void flush();  // to the reader of standard output; a file appears with close()
   void close();
 
  private:
   std::string path_, partial_;
   std::FILE* file_ = nullptr;
 };
+
+// Tells a person whose terminal is read that it is: `in` is `-`, and nobody sent a file or a pipe.
+void say_terminal_is_read(const std::string& in, bool quiet);
 
 // UserError when --out names the file that --in reads: the rows would be lost. Before any work.
 void refuse_same_file(const std::string& in, const std::string& out);

@@ -7,6 +7,16 @@
 
 namespace retort {
 
+namespace {
+
+std::vector<std::string> metric_names() {
+  std::vector<std::string> names;
+  for (const MetricInfo& metric : metric_table()) names.emplace_back(metric.name);
+  return names;
+}
+
+}  // namespace
+
 void RunConfig::bind(config::Binder& binder) {
   binder.section("run", run, "what every part of the run shares");
   binder.section("model", model, "the base checkpoint");
@@ -34,7 +44,9 @@ void RunConfig::validate() const {
     throw UserError("[learner.clip_ratio_c]", "not above 1 + learner.clip_high",
                     "set it to 3, say, or to 0 for none");
   if (!find_metric(train.best_metric))
-    throw UserError("[train.best_metric]", "got '" + train.best_metric + "', which is no metric",
+    throw UserError("[train.best_metric]",
+                    "got '" + train.best_metric + "', which is no metric" +
+                        did_you_mean(train.best_metric, metric_names()),
                     "take a name of docs/metrics.md, as eval/all/pass@1");
   constexpr int64_t kMostSamples = 1 << 24;  // of a step: they are held in memory together
   if (train.prompts_per_step > kMostSamples / rollout.group_size)
@@ -57,6 +69,9 @@ std::string RunConfig::resolved() {
 }
 
 RunConfig load_run_config(const std::string& path, const std::vector<std::string>& assignments) {
+  for (const config::Entry& section : config::read_document(path).table)
+    if (section.key == "sft")
+      throw UserError(path, "is a configuration of retort sft", "run retort sft " + path);
   return config::load<RunConfig>(path, assignments);
 }
 

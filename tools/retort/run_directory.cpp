@@ -27,6 +27,17 @@ std::string newest_run_directory(const std::string& config_path) {
   return newest;
 }
 
+std::string resume_command(const std::string& command, const std::string& run_dir,
+                           const std::vector<std::string>& assignments) {
+  std::string text = "retort " + command + " --run " + run_dir + " --resume";
+  for (const std::string& assignment : assignments) {
+    text += " --set '";
+    for (const char c : assignment) text += c == '\'' ? "'\\''" : std::string(1, c);
+    text += "'";
+  }
+  return text;
+}
+
 RunPlace find_run_place(const std::string& config_path, const std::string& run_dir, bool resume) {
   std::string dir = run_dir;
   if (dir.empty()) dir = resume ? newest_run_directory(config_path) : "";

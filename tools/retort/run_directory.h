@@ -1,6 +1,7 @@
 #pragma once
 // runs/NAME/: how a run's directory is named.
 #include <string>
+#include <vector>
 
 namespace retort {
 
@@ -17,5 +18,10 @@ struct RunPlace {
 // empty a new directory, with `resume` the newest there is. UserError "--run" for a run that is
 // there when `resume` is not set.
 RunPlace find_run_place(const std::string& config_path, const std::string& run_dir, bool resume);
+
+// What goes on with an interrupted run when it is pasted: "retort train CONFIG --run DIR --resume",
+// and the assignments, without which the configuration would be another. `command`: "train CONFIG".
+std::string resume_command(const std::string& command, const std::string& run_dir,
+                           const std::vector<std::string>& assignments);
 
 }  // namespace retort

@@ -102,7 +102,8 @@ std::string verdict_line(const Json& id, const Verdict& verdict) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// Rows scored together, so that a program has several of them under way.
+// Rows scored together, so that a program has several of them under way: full batches of a writer
+// that is fast, what there is when it pauses, since it may wait for the answers.
 class Batch {
  public:
   Batch(const RewardSet& rewards, RowWriter& writer, Progress& progress)
@@ -116,8 +117,9 @@ class Batch {
     if (waiting_.size() == kRows) score();
   }
 
-  // What waits is scored and written.
+  // What waits is scored, written and sent.
   void score() {
+    if (waiting_.empty()) return;
     std::vector<ScoreRequest> requests;
     for (size_t i = 0; i < waiting_.size(); ++i)
       requests.push_back({{0, static_cast<uint32_t>(scored_ + i), 0, 0},
@@ -128,6 +130,7 @@ class Batch {
       writer_.write(verdict_line(waiting_[i].id, verdicts[i]));
     scored_ += waiting_.size();
     waiting_.clear();
+    writer_.flush();
     progress_.update(static_cast<int64_t>(scored_));
   }
 
@@ -194,7 +197,7 @@ int run_score(const CommandArguments& arguments) {
   std::vector<std::string> rewards;
   std::string in = "-", out = "-";
   std::vector<std::string> weights;
-  bool list = false, check = false, as_json = false, quiet = false;
+  bool list = false, check = false, as_json = false;
   Arguments parser("score", "Verdicts of rewards for completions.",
                    "echo '{\"completion\":\"<answer>7</answer>\",\"answer\":\"7\"}' | retort score "
                    "--reward exact_match:extract=answer_tag");
@@ -207,7 +210,6 @@ int run_score(const CommandArguments& arguments) {
                 "\"meta\" {family, level, completion_tokens, stop}; - is standard input");
   parser.option("--out", out,
                 "JSON Lines, one a row, in the order of the rows; - is standard output");
-  parser.flag("--quiet", quiet, "no progress");
   parser.flag("--list", list, "the rewards and their options");
   parser.flag("--check", check,
               "asks the program of command:PATH everything the contract promises");
@@ -229,11 +231,15 @@ int run_score(const CommandArguments& arguments) {
   const RewardSet set(settings, "--reward");
   set.self_test();
   RowWriter writer(out);
-  Progress progress("rows", 0, quiet);
+  Progress progress("rows", 0, parser.quiet());
   Batch batch(set, writer, progress);
-  read_json_lines(in, [&](const Json& json, const std::string& place) {
-    batch.add(read_row(json, place, batch.rows()));
-  });
+  say_terminal_is_read(in, parser.quiet());
+  read_json_lines(
+      in,
+      [&](const Json& json, const std::string& place) {
+        batch.add(read_row(json, place, batch.rows()));
+      },
+      [&] { batch.score(); });
   batch.score();
   writer.close();
   return 0;

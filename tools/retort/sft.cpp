@@ -135,7 +135,8 @@ MetricRow step_row(int64_t step, double time_s, const SftStep& result, double lr
 }
 
 // The checkpoint at the end.
-std::string run(Parts& parts, const RunPlace& place, const std::string& config_path, bool quiet) {
+std::string run(Parts& parts, const RunPlace& place, const std::string& config_path,
+                const std::vector<std::string>& assignments, bool quiet) {
   make_folder(place.dir);
   const RunLock lock(place.dir);
   SftConfig& config = parts.config;
@@ -189,8 +190,7 @@ std::string run(Parts& parts, const RunPlace& place, const std::string& config_p
       prune_checkpoints(place.dir, sft.keep_last);
     }
     watch.lap();
-    if (stop)
-      throw Interrupted(fmt::format("retort sft {} --run {} --resume", config_path, place.dir));
+    if (stop) throw Interrupted(resume_command("sft " + config_path, place.dir, assignments));
   }
   return checkpoint_dir(place.dir, state.step);
 }
@@ -200,21 +200,21 @@ std::string run(Parts& parts, const RunPlace& place, const std::string& config_p
 int run_sft(const CommandArguments& arguments) {
   std::string config_path, run_dir;
   std::vector<std::string> assignments;
-  bool quiet = false, resume = false;
+  bool resume = false;
   Arguments parser("sft", "Supervised fine-tuning on messages, or on prompt and completion.",
                    "retort sft configs/tiny_base.toml --set sft.steps=200");
-  parser.positional("CONFIG", config_path, "TOML file");
-  parser.option("--set", assignments, "section.key=value, over the file's (repeatable)");
+  parser.positional("CONFIG", config_path, "TOML file, as configs/tiny_base.toml");
+  parser.option("--set", assignments,
+                "section.key=value, over the file's (repeatable); keys: docs/config.md");
   parser.option("--run", run_dir, "run directory; default runs/ and the config's stem");
   parser.flag("--resume", resume, "go on with the run; alone it takes the newest of the stem");
-  parser.flag("--quiet", quiet, "no progress");
   if (!parser.parse(arguments)) return 0;
   Parts parts;
   parts.config = load_sft_config(config_path, assignments);
   const RunPlace place = find_run_place(config_path, run_dir, resume);
   check_same_config(parts.config, place);
   build_parts(parts);
-  fmt::print("{}\n", run(parts, place, config_path, quiet));
+  fmt::print("{}\n", run(parts, place, config_path, assignments, parser.quiet()));
   return 0;
 }
 

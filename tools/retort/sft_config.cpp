@@ -47,6 +47,9 @@ std::string first_difference(SftConfig a, SftConfig b) {
 }
 
 SftConfig load_sft_config(const std::string& path, const std::vector<std::string>& assignments) {
+  for (const config::Entry& section : config::read_document(path).table)
+    if (section.key == "rewards" || section.key == "rollout")
+      throw UserError(path, "is a configuration of retort train", "run retort train " + path);
   return config::load<SftConfig>(path, assignments);
 }
 

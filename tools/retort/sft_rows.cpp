@@ -41,8 +41,10 @@ class Chat {
   RenderedChat render(size_t count, bool open) const {
     Json part = Json::array();
     for (size_t i = 0; i < count; ++i) part.push_back(messages_[i]);
+    const ChatTemplate& chat =
+        codec_.chat_template();  // a model without one is not the row's fault
     try {
-      return codec_.chat_template().render(part, tools_, open, {});
+      return chat.render(part, tools_, open, {});
     } catch (const UserError& error) {
       throw UserError(place_, error.what(), "mend the row");
     }

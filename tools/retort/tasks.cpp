@@ -90,8 +90,8 @@ void print_counts(const ImportCounts& counts, bool json) {
                "\n",
                counts.rows, counts.added, counts.changed, counts.known());
   else
-    fmt::print("{} rows: {} new, {} changed, {} known already\n", counts.rows, counts.added,
-               counts.changed, counts.known());
+    fmt::print("{} row{}: {} new, {} changed, {} known already\n", counts.rows,
+               counts.rows == 1 ? "" : "s", counts.added, counts.changed, counts.known());
 }
 
 int run_tasks(const CommandArguments& arguments) {

@@ -1,6 +1,7 @@
 // retort tasks export: the rows of a store as JSON Lines.
 #include "base/error.h"
 #include "tasks/task_export.h"
+#include "tools/retort/progress.h"
 #include "tools/retort/rows.h"
 #include "tools/retort/tasks.h"
 
@@ -39,15 +40,17 @@ int run_tasks_export(const CommandArguments& arguments) {
   const std::string where = filter.where();
   TaskStore store = TaskStore::open(db);
   RowWriter writer(out);
+  std::optional<Progress> progress(std::in_place, "rows", 0, parser.quiet());
   int64_t rows = 0;
   store.each(where, kWherePlace, [&](const StoredTask& stored) {
     writer.write(row_in_shape(stored, shape.value_or(stored.row.shape)));
-    ++rows;
+    progress->update(++rows);
   });
+  progress.reset();
   if (rows == 0)
     throw UserError("--db", "no task of '" + db + "' is asked for", "see retort tasks list");
   writer.close();
-  if (out != "-") fmt::print(stderr, "{} rows in {}\n", rows, out);
+  if (out != "-" && !parser.quiet()) fmt::print(stderr, "{} rows in {}\n", rows, out);
   return 0;
 }
 

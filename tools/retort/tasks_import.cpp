@@ -1,6 +1,10 @@
 // retort tasks import: rows of a JSON Lines file into a store.
 #include "base/file.h"
+#include "tools/retort/progress.h"
+#include "tools/retort/rows.h"
 #include "tools/retort/tasks.h"
+
+#include <optional>
 
 namespace retort {
 
@@ -30,8 +34,19 @@ int run_tasks_import(const CommandArguments& arguments) {
                 "key of the gold; the default looks for the names above");
   parser.flag("--json", json, "the counts as a JSON object");
   if (!parser.parse(arguments)) return 0;
-  const auto rows = [&](const TaskStore::AddRow& add) { each_import_row(file, options, add); };
-  print_counts(TaskStore::import_each(db, rows, file == "-" ? "standard input" : file), json);
+  say_terminal_is_read(file, parser.quiet());
+  std::optional<Progress> progress(std::in_place, "rows", 0, parser.quiet());
+  int64_t read = 0;
+  const auto rows = [&](const TaskStore::AddRow& add) {
+    each_import_row(file, options, [&](const ImportRow& row) {
+      add(row);
+      progress->update(++read);
+    });
+  };
+  const ImportCounts counts =
+      TaskStore::import_each(db, rows, file == "-" ? "standard input" : file);
+  progress.reset();
+  print_counts(counts, json);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "tasks/evaluation_set.h"
+#include "tools/retort/progress.h"
 #include "tools/retort/rows.h"
 #include "tools/retort/tasks.h"
 
@@ -15,9 +16,15 @@ namespace {
 
 constexpr int64_t kMaxCount = 1'000'000;
 
-void print_families() {
+void print_families(bool as_json) {
   for (const FamilyRow& row : family_rows())
-    fmt::print("{:12} levels {}-{}: {}\n", row.name, row.low_level, row.high_level, row.help);
+    if (as_json)
+      fmt::print("{}\n", nlohmann::ordered_json({{"family", row.name},
+                                                 {"levels", {row.low_level, row.high_level}},
+                                                 {"help", row.help}})
+                             .dump());
+    else
+      fmt::print("{:12} levels {}-{}: {}\n", row.name, row.low_level, row.high_level, row.help);
 }
 
 // Rows as an import of the file that `--out` writes would read them.
@@ -54,9 +61,9 @@ int run_tasks_make(const CommandArguments& arguments) {
   parser.option("--out", out, "the file they go to instead; - is standard output");
   parser.flag("--held-out", held_out, "of the side that is never trained on");
   parser.flag("--list", list, "the families and their levels");
-  parser.flag("--json", json, "the counts as a JSON object");
+  parser.flag("--json", json, "the counts as a JSON object; with --list an object a family");
   if (!parser.parse(arguments)) return 0;
-  if (list) return print_families(), 0;
+  if (list) return print_families(json), 0;
   if (family.empty())
     throw UserError("FAMILY", "is missing", "give one; see retort tasks make --list");
   const FamilyRow& row = find_family(family, "FAMILY");
@@ -82,8 +89,12 @@ int run_tasks_make(const CommandArguments& arguments) {
   source.seed = static_cast<uint32_t>(seed);
   source.repeat_fix = "";
   std::vector<std::string> lines;
-  for (const Task& task : evaluation_tasks({"--count", {source}}, {}))
-    lines.push_back(procedural_row(task));
+  {
+    Progress progress("tasks", count, parser.quiet());
+    for (const Task& task : evaluation_tasks({"--count", {source}}, {},
+                                             [&](int64_t drawn) { progress.update(drawn); }))
+      lines.push_back(procedural_row(task));
+  }
   if (!db.empty()) {
     const std::string origin = fmt::format("make {} --level {} --count {} --seed {}{}", family,
                                            level, count, seed, held_out ? " --held-out" : "");

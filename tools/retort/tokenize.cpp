@@ -6,6 +6,7 @@
 #include "policy/tokenizer/tokenizer.h"
 #include "tools/retort/arguments.h"
 #include "tools/retort/commands.h"
+#include "tools/retort/progress.h"
 #include "tools/retort/rows.h"
 
 #include <fmt/format.h>
@@ -88,7 +89,10 @@ int run_tokenize(const CommandArguments& arguments) {
   const Tokenizer tokenizer = Tokenizer::from_file(dir + "/tokenizer.json");
   std::optional<ChatTemplate> chat_template;
   if (chat) chat_template = ChatTemplate::from_model_dir(dir);
+  RowWriter writer(out);  // before the work: a place that cannot be written is told at once
   std::vector<std::string> lines;
+  say_terminal_is_read(in, parser.quiet());
+  std::optional<Progress> progress(std::in_place, "rows", 0, parser.quiet());
   read_json_lines(in, [&](const Json& row, const std::string& place) {
     if (decode)
       lines.push_back(decode_row(tokenizer, row, place, skip_special));
@@ -96,8 +100,9 @@ int run_tokenize(const CommandArguments& arguments) {
       lines.push_back(chat_row(tokenizer, *chat_template, row, place));
     else
       lines.push_back(text_row(tokenizer, row, place, !no_special));
+    progress->update(static_cast<int64_t>(lines.size()));
   });
-  RowWriter writer(out);
+  progress.reset();
   for (const std::string& line : lines) writer.write(line);
   writer.close();
   return 0;

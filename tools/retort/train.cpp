@@ -137,7 +137,8 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
   const auto end_here = [&] {
     record.close();
     throw Interrupted(
-        fmt::format("retort {} {} --run {} --resume", options.command, options.config, place.dir));
+        resume_command(options.command + " " + options.config, place.dir, options.assignments) +
+        options.again);
   };
   std::optional<MetricRow> unsaved;  // of the step before, when it has no checkpoint
   for (int64_t step = first; step <= last; ++step) {
@@ -187,13 +188,14 @@ int train(const TrainOptions& options, const RunConfig& config, TrainParts& part
 }  // namespace
 
 void add_train_options(Arguments& parser, TrainOptions& options) {
-  parser.positional("CONFIG", options.config, "TOML file");
-  parser.option("--set", options.assignments, "section.key=value, over the file's (repeatable)");
+  parser.positional("CONFIG", options.config, "TOML file, as configs/quickstart.toml");
+  parser.option("--set", options.assignments,
+                "section.key=value, over the file's (repeatable); keys: docs/config.md");
   parser.option("--run", options.run_dir, "run directory; default runs/ and the config's stem");
   parser.flag("--resume", options.resume,
               "go on with the run; alone it takes the newest of the config's stem");
   parser.flag("--explain", options.explain, "print what would run and the planned memory, and end");
-  parser.flag("--quiet", options.quiet, "no progress");
+  parser.flag("--json", options.json, "with --explain: one JSON object");
 }
 
 void add_silence_option(Arguments& parser, TrainOptions& options) {
@@ -203,6 +205,9 @@ void add_silence_option(Arguments& parser, TrainOptions& options) {
 
 int run_training(TrainOptions options) {
   check_silence(options.workers.silence_s);
+  if (options.json && !options.explain)
+    throw UserError("--json", "is for --explain only",
+                    "add --explain, or read metrics.jsonl and retort inspect RUN --json");
   const RunConfig config = load_run_config(options.config, options.assignments);
   const RunPlace place = find_run_place(options.config, options.run_dir, options.resume);
   if (place.resumed) check_same_config(config, place.dir);
@@ -213,7 +218,7 @@ int run_training(TrainOptions options) {
   watch_interrupts();                               // before threads are started
   TrainParts parts = build_train_parts(config, options.explain ? WorkerPlan{} : options.workers);
   if (options.explain) {
-    fmt::print("{}", explain(parts));
+    fmt::print("{}", options.json ? explain_json(parts) : explain(parts));
     return 0;
   }
   return train(options, config, parts, place);
@@ -228,6 +233,9 @@ int run_train(const CommandArguments& arguments) {
                 "rollout processes to start and watch; 0: this process samples too");
   add_silence_option(parser, options);
   if (!parser.parse(arguments)) return 0;
+  options.quiet = parser.quiet();
+  if (options.workers.processes > 0)
+    options.again = fmt::format(" --workers {}", options.workers.processes);
   if (options.workers.processes < 0 || options.workers.processes > 256)
     throw UserError("--workers", fmt::format("got {}", options.workers.processes),
                     "set it to 0 (this process samples) to 256");

@@ -13,10 +13,11 @@ class Arguments;
 struct TrainOptions {
   std::string command = "train", config, run_dir;
   std::vector<std::string> assignments;
-  bool resume = false, explain = false, quiet = false;
+  bool resume = false, explain = false, json = false, quiet = false;
   WorkerPlan workers;
+  std::string again;  // options that the command that goes on after Ctrl-C repeats: " --workers 2"
 };
-// CONFIG, --set, --run, --resume, --explain, --quiet.
+// CONFIG, --set, --run, --resume, --explain, --json.
 void add_train_options(Arguments& parser, TrainOptions& options);
 void add_silence_option(Arguments& parser, TrainOptions& options);  // where there may be workers
 int run_training(TrainOptions options);

@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <set>
+#include <string_view>
 
 namespace retort {
 namespace {
@@ -30,6 +32,23 @@ double peak_flops(const Policy& policy) {
   return policy.on_gpu()
              ? kernels::cuda_peak_flops(policy.weights().embedding.value.device().index())
              : kernels::cpu_peak_flops();
+}
+
+// A name that no evaluation of this run has would leave checkpoints/best unset.
+void check_best_metric(const RunConfig& config, const std::vector<Task>& held_out) {
+  const std::string& name = config.train.best_metric;
+  if (held_out.empty() || !name.starts_with("eval/")) return;
+  std::set<std::string> families{"all"};
+  for (const Task& task : held_out)
+    families.insert(task.family.empty() ? task.source : task.family);
+  const size_t begin = std::string_view("eval/").size();
+  const std::string family = name.substr(begin, name.rfind('/') - begin);
+  if (families.contains(family)) return;
+  const std::vector<std::string> known(families.begin(), families.end());
+  throw UserError("[train.best_metric]",
+                  "got '" + name + "', and no held-out task is of '" + family + "'" +
+                      did_you_mean(family, known),
+                  "known: " + join(known));
 }
 
 // Groups of a step when every wave of a refill is as large as the first.
@@ -76,6 +95,7 @@ TrainParts build_train_parts(const RunConfig& config, const WorkerPlan& workers)
   if (!config.tasks.eval.empty())
     parts.held_out =
         evaluation_tasks(parse_evaluation_spec(config.tasks.eval, "[tasks.eval]"), options);
+  check_best_metric(config, parts.held_out);
   parts.reward_settings = reward_settings(config.rewards);
   parts.rewards = std::make_unique<RewardSet>(parts.reward_settings, "[rewards]");
   parts.rewards->self_test();
