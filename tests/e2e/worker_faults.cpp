@@ -82,7 +82,8 @@ SmallDisk::~SmallDisk() {
 }
 
 void SmallDisk::make_writable(bool writable) {
-  const unsigned long flags = MS_REMOUNT | (writable ? 0 : MS_RDONLY);
+  unsigned long flags = MS_REMOUNT;
+  if (!writable) flags |= MS_RDONLY;
   // A killed process may still be closing its files.
   const bool done = comes_true(
       20, [&] { return ::mount("tmpfs", folder_.c_str(), "tmpfs", flags, nullptr) == 0; });

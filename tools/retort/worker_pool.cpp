@@ -16,13 +16,16 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <utility>
 
 namespace retort {
 namespace {
 
-constexpr double kEndS = 10;      // for workers to leave when the run is over
-constexpr double kHeardS = 5;     // a worker looks for its learner every second
-constexpr double kLookS = 0.1;    // whether it is time to go
+constexpr double kEndS = 10;           // for workers to leave when the run is over
+constexpr double kHeardS = 5;          // a worker looks for its learner every second
+constexpr double kLookS = 0.1;         // whether it is time to go
+constexpr double kAwayS = 2;           // for a worker that was lost to come back by itself
+constexpr double kLongestLookS = 0.5;  // between two looks that count for it
 constexpr double kSoonS = 60;     // a process that ends earlier, with no sample given, has failed
 constexpr int kMostFailures = 5;  // in a row
 constexpr const char* kLoopback = "tcp://127.0.0.1:*";
@@ -82,7 +85,7 @@ WorkerPool::WorkerPool(const WorkerPlan& plan, const RunConfig& config, size_t c
   most_samples_ = std::min(config.rollout.max_sequences, ceil_div(samples, plan.processes));
   threads_ = ceil_div(kernels::threads(), plan.processes);
   for (int64_t i = 1; i <= plan.processes; ++i)
-    processes_.push_back({fmt::format("worker {}", i), nullptr, {}, 0});
+    processes_.emplace_back().name = fmt::format("worker {}", i);
 }
 
 WorkerPool::~WorkerPool() = default;
@@ -102,6 +105,8 @@ void WorkerPool::start(Process& process) {
       std::vector<std::pair<std::string, std::string>>{{kRunTokenVariable, identity_.run_token}},
       log_path(process));
   process.started = Deadline::Clock::now();
+  process.greeted = false;
+  process.away_s = 0;
 }
 
 void WorkerPool::start(const std::string& run_dir) {
@@ -135,19 +140,24 @@ std::string WorkerPool::holders() const {
 void WorkerPool::watch() {
   if (processes_.empty()) return;
   const std::vector<WorkerRow> rows = channel_->workers();
+  const Deadline::Clock::time_point now = Deadline::Clock::now();
+  const double since = std::chrono::duration<double>(now - std::exchange(watched_, now)).count();
   for (Process& process : processes_) {
     std::optional<std::string> ended = process.child->ended();
     const auto row = std::find_if(rows.begin(), rows.end(),
                                   [&](const WorkerRow& one) { return one.name == process.name; });
     if (row != rows.end() && row->samples > 0) process.failures = 0;
     if (!ended) {
-      if (row == rows.end() || row->silent_s < silence_s_) continue;
+      // The channel lost it by its silence. One that comes back by itself is let in again.
+      process.greeted |= row != rows.end();
+      const bool is_away = process.greeted && row == rows.end();
+      process.away_s = is_away ? process.away_s + std::min(since, kLongestLookS) : 0;
+      if (process.away_s < kAwayS) continue;
       process.child->kill();
-      ended = fmt::format("silent for {:.0f} s", row->silent_s);
+      ended = fmt::format("silent for {:.0f} s", silence_s_ + process.away_s);
     }
     channel_->lose(process.name);
-    const double lived =
-        std::chrono::duration<double>(Deadline::Clock::now() - process.started).count();
+    const double lived = std::chrono::duration<double>(now - process.started).count();
     process.failures = lived < kSoonS ? process.failures + 1 : 0;
     const std::string said = last_line(log_path(process));
     if (process.failures > kMostFailures)
