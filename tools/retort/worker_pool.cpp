@@ -17,13 +17,16 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <utility>
 
 namespace retort {
 namespace {
 
-constexpr double kEndS = 10;      // for workers to leave when the run is over
-constexpr double kHeardS = 5;     // a worker looks for its learner every second
-constexpr double kLookS = 0.1;    // whether it is time to go
+constexpr double kEndS = 10;           // for workers to leave when the run is over
+constexpr double kHeardS = 5;          // a worker looks for its learner every second
+constexpr double kLookS = 0.1;         // whether it is time to go
+constexpr double kAwayS = 2;           // for a worker that was lost to come back by itself
+constexpr double kLongestLookS = 0.5;  // between two looks that count for it
 constexpr double kSoonS = 60;     // a process that ends earlier, with no sample given, has failed
 constexpr int kMostFailures = 5;  // in a row
 constexpr const char* kKilled = "signal 9";
@@ -36,9 +39,8 @@ std::string last_line(const std::string& path) {
   return one_line(begin == std::string::npos ? text : text.substr(begin + 1));
 }
 
-Deadline::Clock::duration seconds_of(double seconds) {
-  return std::chrono::duration_cast<Deadline::Clock::duration>(
-      std::chrono::duration<double>(seconds));
+double seconds(Deadline::Clock::duration time) {
+  return std::chrono::duration<double>(time).count();
 }
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -89,7 +91,7 @@ WorkerPool::WorkerPool(const WorkerPlan& plan, const RunConfig& config, size_t c
   most_samples_ = std::min(config.rollout.max_sequences, ceil_div(samples, plan.processes));
   threads_ = ceil_div(kernels::threads(), plan.processes);
   for (int64_t i = 1; i <= plan.processes; ++i)
-    processes_.push_back({fmt::format("worker {}", i), nullptr, {}, {}, 0, {}});
+    processes_.emplace_back().name = fmt::format("worker {}", i);
 }
 
 WorkerPool::~WorkerPool() = default;
@@ -109,7 +111,8 @@ void WorkerPool::start(Process& process) {
       std::vector<std::pair<std::string, std::string>>{{kRunTokenVariable, identity_.run_token}},
       log_path(process));
   process.started = Deadline::Clock::now();
-  process.heard.reset();
+  process.greeted = false;
+  process.away_s = 0;
 }
 
 void WorkerPool::start(const std::string& run_dir) {
@@ -143,37 +146,39 @@ std::string WorkerPool::holders() const {
 void WorkerPool::watch() {
   if (processes_.empty()) return;
   const std::vector<WorkerRow> rows = channel_->workers();
-  const auto now = Deadline::Clock::now();
-  const auto since = [&](Deadline::Clock::time_point moment) {
-    return std::chrono::duration<double>(now - moment).count();
-  };
+  const Deadline::Clock::time_point now = Deadline::Clock::now();
+  const double since_last = seconds(now - std::exchange(watched_, now));
   for (Process& process : processes_) {
     if (!process.child) {
       if (now >= process.start_at) start(process);
       continue;
     }
-    for (const WorkerRow& row : rows) {
-      // The row of a process before this one is there for a moment yet.
-      if (row.name != process.name || row.silent_s >= since(process.started)) continue;
-      process.heard = now - seconds_of(row.silent_s);
-      if (row.samples == 0) continue;
+    // The row of the process before this one is there for a moment yet.
+    const auto row = std::find_if(rows.begin(), rows.end(), [&](const WorkerRow& one) {
+      return one.name == process.name && one.silent_s < seconds(now - process.started);
+    });
+    if (row != rows.end() && row->samples > 0) {
       process.failures = 0;
       gave_samples_ = true;
     }
     if (const std::optional<std::string> ended = process.child->ended()) {
       replace(process, *ended);
-    } else if (process.heard && since(*process.heard) >= silence_s_) {
-      const std::string silent = fmt::format("silent for {:.0f} s", since(*process.heard));
-      process.child->kill();
-      replace(process, silent);
+      continue;
     }
+    // The channel lost it by its silence. One that comes back by itself is let in again.
+    process.greeted |= row != rows.end();
+    const bool is_away = process.greeted && row == rows.end();
+    process.away_s = is_away ? process.away_s + std::min(since_last, kLongestLookS) : 0;
+    if (process.away_s < kAwayS) continue;
+    process.child->kill();
+    replace(process, fmt::format("silent for {:.0f} s", silence_s_ + process.away_s));
   }
 }
 
 void WorkerPool::replace(Process& process, const std::string& ended) {
   channel_->lose(process.name);
   const auto now = Deadline::Clock::now();
-  const double lived = std::chrono::duration<double>(now - process.started).count();
+  const double lived = seconds(now - process.started);
   process.failures = lived < kSoonS ? process.failures + 1 : 0;
   const std::string said = last_line(log_path(process));
   // What somebody else killed has not failed by itself.

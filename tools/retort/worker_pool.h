@@ -62,8 +62,9 @@ class WorkerPool {
     std::string name;
     std::unique_ptr<ChildProcess> child;
     Deadline::Clock::time_point started;
-    std::optional<Deadline::Clock::time_point> heard;  // its last word; none before its greeting
-    int failures = 0;  // in a row, each soon after its start and with no sample given
+    bool greeted = false;  // since it was started
+    double away_s = 0;     // seconds of watching in which the channel, which had it, has lost it
+    int failures = 0;      // in a row, each soon after its start and with no sample given
     Deadline::Clock::time_point start_at;  // when it is to be started again
   };
   void start(Process& process);
@@ -75,6 +76,7 @@ class WorkerPool {
   std::string run_dir_;
   int64_t most_samples_ = 0, threads_ = 0;  // of a process
   double silence_s_ = 0;
+  Deadline::Clock::time_point watched_;
   Deadline::Clock::time_point opened_ = Deadline::Clock::now();
   std::unique_ptr<RemoteLearner> channel_;
   std::vector<Process> processes_;
