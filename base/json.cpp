@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
+#include <vector>
 
 namespace retort {
 namespace {
@@ -78,6 +80,23 @@ Excess find_excess(std::string_view text) {
   return excess;
 }
 
+// Parses; UserError at `place` for a key that stands twice in one object, of which a tree would
+// keep only one.
+json parse_once(std::string_view text, const std::string& place) {
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const auto check = [&](int, json::parse_event_t event, json& value) {
+    if (event == json::parse_event_t::object_start) keys.emplace_back();
+    if (event == json::parse_event_t::object_end) keys.pop_back();
+    if (event == json::parse_event_t::key &&
+        !keys.back().insert(value.get_ref<const std::string&>()).second) {
+      const std::string key = value.get<std::string>().substr(0, 200);
+      throw UserError(place, "the key " + json_quote(key) + " stands twice", "write it once");
+    }
+    return true;
+  };
+  return json::parse(text, check);
+}
+
 // The row without its line: what the tree holds is all that it learns.
 JsonLine whole_numbers_only(const JsonRow& row) {
   return [&row](const json& object, std::string_view line, const std::string& place) {
@@ -101,7 +120,7 @@ void parse_line(std::string_view line, uint64_t number, const std::string& file,
                     "write the file as UTF-8");
   json object;
   try {
-    object = json::parse(line);
+    object = parse_once(line, place);
   } catch (const json::exception& error) {
     throw UserError(place, "not a JSON object: " + reason(error), "write one JSON object a line");
   }

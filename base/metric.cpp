@@ -18,7 +18,7 @@ constexpr MetricInfo kMetrics[] = {
      "mean score of all samples of the first wave, before any group is dropped"},
     {"critic/score/std", "", true, "standard deviation of the same scores"},
     {"actor/pg_loss", "", true,
-     "policy loss, mean over the step's updates; null when no group was kept"},
+     "policy loss, mean over the step's updates; null when the step made no update"},
     {"actor/kl_loss", "nats", true,
      "KL term before kl_coef, mean over the updates; only with a reference"},
     {"actor/entropy", "nats", true,

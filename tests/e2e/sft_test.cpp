@@ -105,6 +105,36 @@ TEST_F(Sft, TheLossIsOnTheAssistantsTokensAndItsEndOfText) {
   EXPECT_EQ(tokens_of_first_step(folder_.path("completion")), 3);  // 4 4 <eos>
 }
 
+TEST_F(Sft, ToolCallsNeedNoContentAndNullIsNoColumn) {
+  set_template(
+      "{{ tools | length if tools else 0 }}{% for m in messages %}<{{ m.role }}>"
+      "{% for call in m.tool_calls or [] %}{{ call.function.name }}{% endfor %}"
+      "{{ m.content or '' }}{% if m.role == 'assistant' %}{{ eos_token }}{% endif %}\n"
+      "{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}");
+  write_config();
+  const std::string user = "{\"role\":\"user\",\"content\":\"a\"}";
+  const std::string call = "\"tool_calls\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]";
+  const std::string rest =
+      "{\"role\":\"tool\",\"content\":\"9\"},{\"role\":\"assistant\",\"content\":\"44\"}";
+  const auto row = [&](const std::string& content, const std::string& more) {
+    return "{\"messages\":[" + user + ",{\"role\":\"assistant\"," + content + call + "}," + rest +
+           "]" + more + "}\n";
+  };
+  // f <eos> 4 4 <eos> of each; TRL's prompt and completion in the next file: 4 4 <eos>.
+  const std::string tools = "[{\"name\":\"f\"}]";
+  write_rows(row("", "") + row("\"content\":null,", ",\"prompt\":null,\"tools\":" + tools) +
+             row("\"content\":\"\",", ",\"tools\":\"[{\\\"name\\\":\\\"f\\\"}]\""));
+  const ProgramResult result = run("run");
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(tokens_of_first_step(folder_.path("run")), 15);
+
+  write_rows("{\"messages\":null,\"prompt\":[" + user + ",{\"role\":\"assistant\"," + call +
+             "},{\"role\":\"tool\",\"content\":\"9\"}],\"completion\":[{\"role\":\"assistant\","
+             "\"content\":\"44\"}]}\n");
+  ASSERT_EQ(run("pair").code, 0) << run("again").err;
+  EXPECT_EQ(tokens_of_first_step(folder_.path("pair")), 9);
+}
+
 TEST_F(Sft, ATemplateThatRewritesEarlierTurnsIsRefused) {
   set_template(
       "{% for m in messages %}{% if m.role == 'assistant' and not loop.last %}-{% else %}"
@@ -127,6 +157,17 @@ TEST_F(Sft, BrokenRowsAreNamedAndNothingIsWritten) {
            {"{\"prompt\": \"a\", \"completion\": 3}", "neither two texts nor two lists"},
            {"{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}", "no token to learn from"},
            {"{\"messages\": []}", "no list of messages"},
+           {"{\"messages\": null}", "no list of messages"},
+           {"{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\"}]}",
+            "begins with the assistant"},
+           {"{\"messages\": [{\"role\": \"user\", \"content\": null}]}", "message 1 has no text"},
+           {"{\"messages\": [{\"role\": \"user\", \"content\": null, \"tool_calls\": []}]}",
+            "message 1 has no text"},
+           {"{\"prompt\": \"a\", \"completion\": \"b\", \"tools\": \"[\"}", "\"tools\" is no list"},
+           {"{\"prompt\": \"a\", \"completion\": \"b\", \"completion\": \"c\"}",
+            "the key \"completion\" stands twice"},
+           {"{\"prompt\": \"a\", \"completion\": \"b\", \"x\": [{\"y\": 1, \"\\u0079\": 2}]}",
+            "the key \"y\" stands twice"},
            {"[1]", "got an array"}}) {
     write_rows(kTexts + row + "\n");
     const ProgramResult result = run("run");

@@ -84,6 +84,11 @@ class Chat {
   }
 
   TrainingSequence by_prefixes(const std::string& text) const {
+    if (has_loss(0))
+      throw UserError(place_,
+                      "begins with the assistant, and the template marks no spans to learn from",
+                      "put a user's message first, or use a template that marks "
+                      "{% generation %} spans");
     TrainingSequence sequence;
     sequence.tokens = codec_.tokenizer().encode(text, false);
     for (size_t i = 0; i < messages_.size(); ++i) {
@@ -128,13 +133,49 @@ class Chat {
   const std::string place_;
 };
 
+// The value under `key`; null when there is none. (Where a file holds rows of several kinds, tables
+// of columns write null for the others'.)
+const Json& value_of(const Json& row, const std::string& key) {
+  static const Json kNone;
+  const auto at = row.find(key);
+  return at == row.end() ? kNone : *at;
+}
+
+// A list of messages; its further keys are the template's. A message that calls tools may be
+// without a content, or have null there.
+const Json& checked_messages(const Json& messages, const std::string& place) {
+  Json checked = messages;
+  if (checked.is_array())
+    for (Json& message : checked) {
+      const bool calls = message.is_object() && value_of(message, "tool_calls").is_array() &&
+                         !message["tool_calls"].empty();
+      if (calls && value_of(message, "content").is_null()) message["content"] = "";
+    }
+  messages_from_json(checked, place);
+  return messages;
+}
+
+// The tools, which TRL's rows may hold as a text of JSON.
+Json tools_of(const Json& row, const std::string& place) {
+  const Json& tools = value_of(row, "tools");
+  const Json list = tools.is_string()
+                        ? Json::parse(tools.get<std::string>(), nullptr, /*allow_exceptions=*/false)
+                        : tools;
+  if (!list.is_null() && !list.is_array())
+    throw UserError(place, "\"tools\" is no list",
+                    "give a list of tool descriptions, or the same as a text of JSON");
+  return list;
+}
+
 TrainingSequence row_sequence(const Json& row, const std::string& place, const SftSection& sft,
                               const PromptCodec& codec) {
-  const Json tools = row.contains("tools") ? row["tools"] : Json();
-  if (row.contains(sft.messages_key)) {
-    messages_from_json(row[sft.messages_key], place);  // checked; further keys are the template's
-    return Chat(codec, row[sft.messages_key], 0, tools, place).sequence();
-  }
+  const Json tools = tools_of(row, place);
+  const Json& all = value_of(row, sft.messages_key);
+  const Json& prompt = value_of(row, sft.prompt_key);
+  const Json& completion = value_of(row, sft.completion_key);
+  const bool pair = !prompt.is_null() || !completion.is_null();
+  if (!all.is_null() || (row.contains(sft.messages_key) && !pair))
+    return Chat(codec, checked_messages(all, place), 0, tools, place).sequence();
   const std::string fix = fmt::format("write \"{}\", or \"{}\" and \"{}\" as texts or messages",
                                       sft.messages_key, sft.prompt_key, sft.completion_key);
   if (!row.contains(sft.prompt_key) || !row.contains(sft.completion_key))
@@ -142,21 +183,21 @@ TrainingSequence row_sequence(const Json& row, const std::string& place, const S
                     fmt::format("has neither \"{}\" nor \"{}\" and \"{}\"", sft.messages_key,
                                 sft.prompt_key, sft.completion_key),
                     fix);
-  const Json &prompt = row[sft.prompt_key], &completion = row[sft.completion_key];
   if (prompt.is_string() && completion.is_string()) {
     std::vector<int32_t> ids = codec.tokenizer().encode(completion.get<std::string>(), false);
     ids.push_back(codec.eos_ids().front());
-    return sft_sequence(codec.encode_text(prompt.get<std::string>()), ids);
+    const std::vector<int32_t> before = codec.tokenizer().encode(prompt.get<std::string>(), true);
+    if (before.empty())
+      throw UserError(place, "\"" + sft.prompt_key + "\" has no tokens", "give a prompt with text");
+    return sft_sequence(before, ids);
   }
   if (!prompt.is_array() || !completion.is_array())
     throw UserError(place,
                     fmt::format("\"{}\" and \"{}\" are neither two texts nor two lists of messages",
                                 sft.prompt_key, sft.completion_key),
                     fix);
-  messages_from_json(prompt, place);
-  messages_from_json(completion, place);
-  Json messages = prompt;
-  for (const Json& message : completion) messages.push_back(message);
+  Json messages = checked_messages(prompt, place);
+  for (const Json& message : checked_messages(completion, place)) messages.push_back(message);
   return Chat(codec, std::move(messages), prompt.size(), tools, place).sequence();
 }
 
