@@ -39,6 +39,11 @@ Verdict combine(const SampleId& id, std::vector<VerdictPart> parts) {
     if (verdict.outcome == Outcome::kValue || (ours_now && !ours)) verdict.outcome = part.outcome;
     ours = ours || ours_now;
   }
+  // Finite parts whose sum is not: no score that a mean could be taken of.
+  if (!ours && !std::isfinite(verdict.score)) {
+    verdict.outcome = Outcome::kVerifierError;
+    ours = true;
+  }
   if (ours) verdict.score = 0;
   verdict.parts = std::move(parts);
   return verdict;

@@ -177,6 +177,11 @@ TEST(JsonLines, WhatADocumentTreeCannotHoldIsNamed) {
   EXPECT_EQ(lines_error(nested(900)), "");
   EXPECT_NE(lines_error(nested(100'000)).find("nested deeper than 1000 levels"), std::string::npos);
   EXPECT_EQ(lines_error("{\"a\": \"" + std::string(2000, '[') + "\"}"), "");
+  // A tree would keep one of the two.
+  EXPECT_NE(lines_error(R"({"a": 1, "b": [{"c": 1}, {"c": 2, "\u0063": 3}]})")
+                .find("the key \"c\" stands twice; write it once"),
+            std::string::npos);
+  EXPECT_EQ(lines_error(R"({"a": {"a": 1}, "b": [{"a": 2}, {"a": 3}]})"), "");
 }
 
 TEST_F(FileTest, JsonLinesOfAFile) {

@@ -198,6 +198,12 @@ TEST(Combine, OutcomeAndScoreOfParts) {
   EXPECT_EQ(combine({}, {crash, timeout}).outcome, Outcome::kCrash);
   EXPECT_EQ(combine({}, {timeout, broken, infra}).outcome, Outcome::kVerifierError);
   EXPECT_EQ(combine({}, {timeout, infra, broken}).outcome, Outcome::kInfraError);
+
+  const VerdictPart huge = {"h", 10, Outcome::kValue, 1e308, ""};
+  const Verdict overflow = combine({}, {half, huge, timeout});
+  EXPECT_EQ(overflow.outcome, Outcome::kVerifierError);
+  EXPECT_EQ(overflow.score, 0);
+  EXPECT_EQ(combine({}, {huge, infra}).outcome, Outcome::kInfraError);
 }
 
 TEST(RewardSet, EveryRewardKnowsItsAnswersUnderEveryOption) {
