@@ -17,8 +17,8 @@ size_t find_invalid_utf8(std::string_view text);
 // the file; place is "FILE:LINE", for errors about its content. Blank lines and a byte order mark
 // before the first are passed over.
 // UserError at FILE:LINE when a line is not valid UTF-8, is no JSON, no JSON object, nested beyond
-// 1000 levels, has a key twice in one object, or has a whole number beyond 64 bits, which the object would hold rounded; at FILE
-// when it cannot be read or has no row.
+// 1000 levels, has a key twice in one object, or has a whole number beyond 64 bits, which the
+// object would hold rounded; at FILE when it cannot be read or has no row.
 using JsonRow = std::function<void(const nlohmann::ordered_json& object, const std::string& place)>;
 void read_json_lines(const std::string& file, const JsonRow& row);
 // `at_rest()` is called whenever the writer of FILE pauses (LineReader in base/file.h).

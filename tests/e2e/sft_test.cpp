@@ -210,6 +210,16 @@ TEST_F(Sft, ResumesWithTheSameBytesUnderTheSameConfigurationOnly) {
   const ProgramResult other = run("whole", "--resume --set learner.lr=2e-3");
   EXPECT_EQ(other.code, 2);
   EXPECT_NE(other.err.find("[learner.lr]"), std::string::npos) << other.err;
+  // The same file with another answer in its last row: what was learned so far came of other rows.
+  fs::remove_all(folder_.path("whole/checkpoints/step_8"));
+  std::string rows = file_text(folder_.path("rows.jsonl"));
+  rows[rows.rfind("7</answer>")] = '8';
+  write_rows(rows);
+  const ProgramResult changed = run("whole", "--resume");
+  EXPECT_EQ(changed.code, 2);
+  EXPECT_NE(changed.err.find("retort: [sft.data]: the rows of '"), std::string::npos)
+      << changed.err;
+  EXPECT_FALSE(fs::exists(folder_.path("whole/checkpoints/step_8")));
 }
 
 }  // namespace

@@ -74,12 +74,19 @@ void rewrite_metrics(const std::string& run_dir, int64_t step) {
 }
 
 // Begins the run, or reads where it stands.
-TrainerState open_run(const RunPlace& place, SftConfig& config, Optimizer& optimizer) {
+TrainerState open_run(const RunPlace& place, SftConfig& config, Optimizer& optimizer,
+                      uint64_t rows) {
   const std::vector<int64_t> steps =
       place.resumed ? checkpoint_steps(place.dir) : std::vector<int64_t>();
   TrainerState state;
   if (!steps.empty())
     state = load_trainer_state(checkpoint_dir(place.dir, steps.back()), optimizer, nullptr);
+  if (!steps.empty() && state.task_rows != rows)
+    throw UserError(
+        "[sft.data]",
+        "the rows of '" + config.sft.data + "' are not those that the run was trained on so far",
+        "put the file back as it was, or start a new run");
+  state.task_rows = rows;
   if (!place.resumed) write_file_atomic(place.dir + "/config.toml", config.resolved());
   if (steps.empty())
     begin_metrics_view(place.dir);
@@ -143,7 +150,7 @@ std::string run(Parts& parts, const RunPlace& place, const std::string& config_p
   const SftSection& sft = config.sft;
   const Schedule schedule{config.learner.lr_schedule, config.learner.lr,
                           config.learner.lr_warmup_steps, sft.steps, config.learner.lr_final_ratio};
-  TrainerState state = open_run(place, config, *parts.optimizer);
+  TrainerState state = open_run(place, config, *parts.optimizer, parts.data->rows_digest());
   prune_checkpoints(place.dir, sft.keep_last);  // a kill may have come before it was done
   LiveLine line(quiet);
   const auto val_loss = [&](MetricRow& row) {

@@ -6,6 +6,8 @@
 #include "tasks/trace.h"
 #include "tools/retort/sft_rows.h"
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -45,6 +47,19 @@ const TrainingSequence& SftData::row_at(uint64_t cursor) {
     stream.shuffle(order_);
   }
   return rows_[order_[cursor % rows_.size()]];
+}
+
+uint64_t SftData::rows_digest() const {
+  if (traces_) return 0;
+  std::vector<uint64_t> digests;
+  const auto add = [&](const auto& values) {
+    digests.push_back(XXH3_64bits(values.data(), values.size() * sizeof(values[0])));
+  };
+  for (const TrainingSequence& row : rows_) {
+    add(row.tokens);
+    add(row.loss_positions);
+  }
+  return XXH3_64bits(digests.data(), digests.size() * sizeof(uint64_t));
 }
 
 std::vector<TrainingSequence> SftData::batch(int64_t step) {

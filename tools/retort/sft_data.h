@@ -21,6 +21,9 @@ class SftData {
   // walked in shuffled epochs.
   std::vector<TrainingSequence> batch(int64_t step);
 
+  // Of the rows that the files hold, tokens and mask; 0 for traces, which are drawn.
+  uint64_t rows_digest() const;
+
   // The rows of sft.eval_data; empty without.
   const std::vector<TrainingSequence>& held_out() const { return held_out_; }
 
