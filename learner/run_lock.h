@@ -6,7 +6,8 @@ namespace retort {
 
 class RunLock {
  public:
-  // UserError when another process holds it.
+  // UserError when another process holds it, and still does two seconds later: one that was killed
+  // keeps it until its memory is gone.
   explicit RunLock(const std::string& run_dir);
   ~RunLock();
   RunLock(RunLock&& other) noexcept;

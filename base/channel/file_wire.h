@@ -18,8 +18,8 @@
 
 namespace retort {
 
-inline const std::string kFileScheme =
-    "file:";  // before the folder, where a user names an endpoint
+// Stands before the folder where a user names an endpoint.
+inline const std::string kFileScheme = "file:";
 
 struct FileWireOptions {
   std::string folder;

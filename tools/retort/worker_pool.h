@@ -48,7 +48,7 @@ class WorkerPool {
   // while samples are waited for.
   void watch();
   // Nobody is connected and nobody is started from here.
-  bool is_empty() const { return processes_.empty() && channel_->workers().empty(); }
+  bool is_empty() const { return processes_.empty() && !any(); }
   // Who has assignments that are not complete: "worker 2 (3 assignments, silent for 12 s)".
   std::string holders() const;
   bool any() const { return !channel_->workers().empty(); }  // is connected
