@@ -24,9 +24,10 @@ namespace {
 
 // How long a statement waits for another program that holds the database.
 constexpr int kBusyMilliseconds = 30'000;
-// Rows with blobs of some kilobytes fit a page. A transaction of that many pages stays in memory.
+// Rows with blobs of some kilobytes fit a page. The cache fills once and then stays: rows are
+// appended, so that a larger one is no faster and is memory that grows for an hour.
 constexpr const char* kPageBytes = "16384";
-constexpr const char* kCacheKibibytes = "16384";
+constexpr const char* kCacheKibibytes = "2048";
 
 [[noreturn]] void fail(const std::string& path, sqlite3* handle, int code, std::string_view sql,
                        const char* file, int line, const std::string& users_place = "") {

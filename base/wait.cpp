@@ -22,10 +22,6 @@ Registry& registry() {
   return *instance;
 }
 
-double seconds(Deadline::Clock::duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 }  // namespace
 
 Deadline Deadline::after(double seconds_from_now) {

@@ -32,6 +32,15 @@ class Deadline {
   Clock::time_point when_;
 };
 
+// Spans of that clock as seconds, and a moment so many seconds later.
+inline double seconds(Deadline::Clock::duration span) {
+  return std::chrono::duration<double>(span).count();
+}
+inline Deadline::Clock::time_point after(Deadline::Clock::time_point from, double span_s) {
+  return from + std::chrono::duration_cast<Deadline::Clock::duration>(
+                    std::chrono::duration<double>(span_s));
+}
+
 struct WaitRow {
   std::string reason;  // "a credit for sample 3/0/1/0"
   std::string holder;  // who can end the wait: "the learner"

@@ -1,4 +1,5 @@
 # The functions that a folder's CMakeLists.txt is written in.
+include(program_sources)
 
 # Folders whose headers show tensors: whoever links one of them links LibTorch.
 set(RETORT_TORCH_FOLDERS kernels policy rollout learner)
@@ -78,11 +79,20 @@ function(retort_isa_sources folder)
   endforeach()
 endfunction()
 
-# retort_program(<name> SOURCES <file>… DEPS <name>…): an executable at the top of the build folder.
+# retort_program(<name> SOURCES <file>… DEPS <name>…): an executable at the top of the build folder,
+# which knows the digest of the sources that it is made of.
 function(retort_program name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
   retort_resolve_deps(deps uses_torch ${arg_DEPS})
-  add_executable(${name} ${arg_SOURCES})
+  retort_program_sources(decides "${PROJECT_SOURCE_DIR}" CONFIGURE_DEPENDS)
+  list(TRANSFORM decides PREPEND "${PROJECT_SOURCE_DIR}/")
+  set(digest "${CMAKE_CURRENT_BINARY_DIR}/${name}_sources_digest.cpp")
+  add_custom_command(OUTPUT "${digest}"
+    COMMAND "${CMAKE_COMMAND}" -DROOT=${PROJECT_SOURCE_DIR} -DOUT=${digest}
+            -P "${PROJECT_SOURCE_DIR}/cmake/sources_digest.cmake"
+    DEPENDS ${decides}
+    COMMENT "Digest of the sources" VERBATIM)
+  add_executable(${name} ${arg_SOURCES} "${digest}")
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${deps})
   target_compile_definitions(${name} PRIVATE

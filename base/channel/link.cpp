@@ -1,5 +1,7 @@
 #include "base/channel/link.h"
 
+#include "base/wait.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -14,7 +16,6 @@ constexpr double kLongestResend = 8;                // times the shortest
 LinkClock::duration duration(double seconds) {
   return std::chrono::duration_cast<LinkClock::duration>(std::chrono::duration<double>(seconds));
 }
-double seconds(LinkClock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
 

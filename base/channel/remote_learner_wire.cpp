@@ -1,6 +1,7 @@
 #include "base/channel/remote_learner.h"
 #include "base/log.h"
 #include "base/record/codec.h"
+#include "base/wait.h"
 
 #include <algorithm>
 #include <utility>
@@ -15,13 +16,6 @@ constexpr double kLastWordsSeconds = 1;    // for workers to hear that the run i
 constexpr double kLastAcksSeconds = 0.25;  // for workers to hear the last acknowledgements
 constexpr double kLookSeconds = 0.1;       // between two looks at what the workers do
 constexpr size_t kMostLogged = 100;        // lines about strangers
-
-LinkTime after(LinkTime now, double seconds) {
-  return now +
-         std::chrono::duration_cast<LinkClock::duration>(std::chrono::duration<double>(seconds));
-}
-
-double seconds(LinkClock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
 

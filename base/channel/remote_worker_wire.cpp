@@ -1,6 +1,7 @@
 #include "base/channel/remote_worker.h"
 #include "base/log.h"
 #include "base/record/codec.h"
+#include "base/wait.h"
 
 #include <algorithm>
 #include <utility>
@@ -13,13 +14,6 @@ namespace {
 constexpr int kArrivalsAtATime = 32;  // then the ends have their turn
 constexpr double kFirstHelloSeconds = 0.05, kLongestHelloSeconds = 1;
 constexpr double kLastWordsSeconds = 0.5;  // for a goodbye to arrive
-
-LinkTime after(LinkTime now, double seconds) {
-  return now +
-         std::chrono::duration_cast<LinkClock::duration>(std::chrono::duration<double>(seconds));
-}
-
-double seconds(LinkClock::duration time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
 

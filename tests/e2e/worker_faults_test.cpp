@@ -158,9 +158,12 @@ TEST_F(WorkerFaults, AClockThatIsSetBack) {
 TEST_F(WorkerFaults, AnotherBuildOrConfigurationIsRefused) {
   const std::string run = path("builds"), endpoint = "ipc://" + path("builds_socket");
   const std::string program = std::getenv("RETORT_PROGRAM");
-  // A program that another compiler built, as far as it knows.
+  // A program of other sources, as far as it knows.
+  const std::string version = run_retort("--version").out;
+  const size_t sources = version.find("sources ");
+  ASSERT_NE(sources, std::string::npos) << version;
+  const std::string built = version.substr(sources + 8, 12), patched = "0123456789ab";
   std::string other = file_text(program);
-  const std::string built = ", g++ ", patched = ", b++ ";
   size_t changed = 0;
   for (size_t at = other.find(built); at != std::string::npos; at = other.find(built, at + 1)) {
     other.replace(at, built.size(), patched);

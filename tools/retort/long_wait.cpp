@@ -7,14 +7,6 @@
 #include <chrono>
 
 namespace retort {
-namespace {
-
-double seconds(Deadline::Clock::duration time) {
-  return std::chrono::duration<double>(time).count();
-}
-
-}  // namespace
-
 void LongWait::over() {
   looked_ = since_ = Clock::now();
   next_s_ = kSaidS;

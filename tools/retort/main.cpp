@@ -4,12 +4,12 @@
 #include "base/registry.h"
 #include "base/wait_watch.h"
 #include "kernels/dispatch.h"
+#include "tools/retort/build.h"
 #include "tools/retort/commands.h"
 
 #include <ATen/Context.h>
 #include <c10/util/Exception.h>
 #include <fmt/core.h>
-#include <torch/headeronly/version.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -40,9 +40,8 @@ void print_usage() {
 }
 
 void print_version() {
-  fmt::print("retort {} ({}), LibTorch {}.{}.{}, CUDA {}, {}\n", RETORT_VERSION, RETORT_BUILD,
-             TORCH_VERSION_MAJOR, TORCH_VERSION_MINOR, TORCH_VERSION_PATCH,
-             at::globalContext().hasCUDA() ? "on" : "off", kernels::instruction_set());
+  fmt::print("{}, CUDA {}, {}\n", build_text(), at::globalContext().hasCUDA() ? "on" : "off",
+             kernels::instruction_set());
 }
 
 int dispatch(const CommandArguments& arguments) {

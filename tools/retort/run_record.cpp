@@ -7,6 +7,7 @@
 #include "learner/run_lock.h"
 #include "learner/run_views.h"
 #include "policy/hf_model.h"
+#include "tools/retort/build.h"
 #include "tools/retort/step_metrics.h"
 
 #include <fmt/format.h>
@@ -27,8 +28,7 @@ std::string host_text() {
 }
 
 RunInfo run_info(TrainParts& parts) {
-  return {parts.config.resolved(), parts.config.run.seed,
-          fmt::format("retort {} ({})", RETORT_VERSION, RETORT_BUILD), parts.version.numerics,
+  return {parts.config.resolved(), parts.config.run.seed, build_text(), parts.version.numerics,
           host_text()};
 }
 

@@ -9,6 +9,7 @@
 #include "kernels/parallel.h"
 #include "policy/hf_model.h"
 #include "policy/weight_link.h"
+#include "tools/retort/build.h"
 #include "tools/retort/connection.h"
 
 #include <fmt/format.h>
@@ -39,10 +40,6 @@ std::string last_line(const std::string& path) {
   return one_line(begin == std::string::npos ? text : text.substr(begin + 1));
 }
 
-double seconds(Deadline::Clock::duration time) {
-  return std::chrono::duration<double>(time).count();
-}
-
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -70,8 +67,7 @@ ChannelIdentity channel_identity(const RunConfig& config, const std::string& mod
     const std::string path = model_dir + "/" + name;
     if (std::filesystem::exists(path)) text += read_file(path);
   }
-  return {fmt::format("retort {} ({})", RETORT_VERSION, RETORT_BUILD), text_digest(text),
-          run_token};
+  return {build_text(), text_digest(text), run_token};
 }
 
 WorkerPool::WorkerPool(const WorkerPlan& plan, const RunConfig& config, size_t credits)
