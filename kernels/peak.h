@@ -21,7 +21,7 @@ float read_loop(const float* from, int64_t count);
 }  // namespace avx512
 
 // Operations a second (a fused multiply-add counts two), best of several, with the threads and the
-// instruction set in use. Takes some 50 ms.
+// instruction set in use. Takes some 300 ms.
 double cpu_peak_flops();
 // Bytes a second, best of several, that the threads read from memory that no cache holds, or move
 // by a copy (read and written bytes counted), whichever is more.

@@ -62,6 +62,13 @@ static void run_tile(const Block& block, int64_t row, int64_t panel, Ahead& ahea
   } else {
     tile.clear();
   }
+  // The tile below: its outputs are a line in each of R rows, where no processor guesses them.
+  if (block.accumulate && row + 2 * R <= block.rows) {
+    for (int r = R; r < 2 * R; ++r) {
+      for (int p = 0; p < P; ++p)
+        __builtin_prefetch(block.c + (row + r) * block.c_stride + column + p * kLanes, 1, 3);
+    }
+  }
   tile.add(left, b, block.b.step_stride, block.steps, ahead);
   if (block.bias) {
     for (int p = 0; p < P; ++p) {

@@ -70,10 +70,6 @@ RETORT_INLINE int64_t block_steps(int64_t steps) {
 // Columns of the right operand that a product packs at a time: long pieces of its rows, which lie
 // pages apart; packed they stay in the second cache.
 constexpr int64_t kPackedColumns = 64;
-// Rows of a transposed left operand likewise: whole tiles of either instruction set.
-constexpr int64_t kPackedRows = 60;
-// Floats whose packing is worth another thread.
-constexpr int64_t kPackedWork = 1 << 13;
 
 // panels[p][s][16] = b[s][16 p ..], zeros beyond `columns`.
 static void pack_panels(const float* b, int64_t b_stride, int64_t steps, int64_t columns,
@@ -175,46 +171,71 @@ void gemm_backward_input(const float* dy_TN, const float* w_NK, float* dx_TK, in
              });
 }
 
-// For each block of tokens both operands are packed once, by all threads, and then multiplied.
+// dW is cut into a grid of pieces. Each packs its part of both operands for itself, so that no core
+// reads what another has written; what that costs falls with a piece's rows and columns.
+struct Grid {
+  int64_t rows, columns;  // of a piece: whole tiles
+  int64_t row_pieces, column_pieces;
+
+  int64_t count() const { return row_pieces * column_pieces; }
+};
+
+// Up to four pieces a thread, which even out threads that are preempted, as long as packing stays
+// below an eighth of the work: 1 / rows + 1 / columns < kPackingShare.
+constexpr double kPackingShare = 1.0 / 192;
+
+static Grid weight_grid(int64_t N, int64_t K) {
+  Grid grid = {};
+  for (int64_t pieces = 4 * threads();; pieces /= 2) {
+    double least = 1e30;
+    for (int64_t row_pieces = 1; row_pieces <= pieces; ++row_pieces) {
+      if (pieces % row_pieces != 0) continue;
+      const int64_t rows = ceil_div(ceil_div(N, row_pieces), kTileRows) * kTileRows;
+      const int64_t unit = tile_panels(kTileRows) * kLanes;
+      const int64_t columns = ceil_div(ceil_div(K, pieces / row_pieces), unit) * unit;
+      const double cost = 1 / static_cast<double>(rows) + 1 / static_cast<double>(columns);
+      if (cost >= least) continue;
+      least = cost;
+      grid = {rows, columns, ceil_div(N, rows), ceil_div(K, columns)};
+    }
+    if (least < kPackingShare || pieces <= threads()) return grid;
+  }
+}
+
 void gemm_backward_weight(const float* dy_TN, const float* x_TK, float* dw_NK, float* db_N,
                           int64_t T, int64_t K, int64_t N) {
   if (T == 0) return;
   const int64_t block = block_steps(T);
-  const int64_t tile_groups = ceil_div(N, kPackedRows);
-  const int64_t panel_groups = ceil_div(K, kPackedColumns);
-  float* left = scratch(Scratch::kLeftBlock, block * tile_groups * kPackedRows);
-  float* right = scratch(Scratch::kRightBlock, block * panel_groups * kPackedColumns);
-  const Pieces pieces = make_pieces(N, K, block, N * K);
-  for (int64_t t = 0; t < T; t += block) {
-    const int64_t steps = min(block, T - t);
-    parallel_for(tile_groups + panel_groups, ceil_div(kPackedWork, steps * kPackedColumns),
-                 [=](int64_t begin, int64_t end) {
-                   for (int64_t i = begin; i < end; ++i) {
-                     if (i < tile_groups) {
-                       const int64_t row = i * kPackedRows;
-                       pack_tiles(dy_TN + t * N + row, N, steps, min(kPackedRows, N - row),
-                                  left + row * steps);
-                     } else {
-                       const int64_t column = (i - tile_groups) * kPackedColumns;
-                       pack_panels(x_TK + t * K + column, K, steps, min(kPackedColumns, K - column),
-                                   right + column * steps);
+  const Grid grid = weight_grid(N, K);
+  parallel_for(grid.count(), ceil_div(kPieceWork, T * grid.rows * grid.columns),
+               [=](int64_t begin, int64_t end) {
+                 float* left = scratch(Scratch::kLeftBlock, block * kRowBlock);
+                 float* right = scratch(Scratch::kRightBlock, block * grid.columns);
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t column = i / grid.row_pieces * grid.columns;
+                   const int64_t columns = min(grid.columns, K - column);
+                   const int64_t first = i % grid.row_pieces * grid.rows;
+                   const int64_t last = min(first + grid.rows, N);
+                   for (int64_t t = 0; t < T; t += block) {
+                     const int64_t steps = min(block, T - t);
+                     pack_panels(x_TK + t * K + column, K, steps, columns, right);
+                     for (int64_t row = first; row < last; row += kRowBlock) {
+                       const int64_t rows = min(kRowBlock, last - row);
+                       pack_tiles(dy_TN + t * N + row, N, steps, rows, left);
+                       run_block<Left::kTiles>({.a = left,
+                                                .a_stride = 0,
+                                                .b = {right, steps * kLanes, kLanes},
+                                                .rows = rows,
+                                                .steps = steps,
+                                                .columns = columns,
+                                                .c = dw_NK + row * K + column,
+                                                .c_stride = K,
+                                                .accumulate = true,
+                                                .bias = nullptr});
                      }
                    }
-                 });
-    for_pieces(pieces, [=](int64_t row, int64_t rows, int64_t panel, int64_t panels) {
-      const int64_t column = panel * kLanes;
-      run_block<Left::kTiles>({.a = left + row * steps,
-                               .a_stride = 0,
-                               .b = {right + column * steps, steps * kLanes, kLanes},
-                               .rows = rows,
-                               .steps = steps,
-                               .columns = min(panels * kLanes, K - column),
-                               .c = dw_NK + row * K + column,
-                               .c_stride = K,
-                               .accumulate = true,
-                               .bias = nullptr});
-    });
-  }
+                 }
+               });
   if (!db_N) return;
   parallel_for(ceil_div(N, kLanes), ceil_div(1 << 13, T), [=](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel) {

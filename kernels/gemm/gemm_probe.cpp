@@ -9,6 +9,23 @@ namespace {
 // More steps than one block of them, no multiple of 16 anywhere.
 constexpr int64_t T = 37, K = 300, N = 45;
 
+std::string probe_weight(int64_t rows, int64_t columns) {
+  constexpr int64_t kTokens = 270;
+  const std::vector<float> dy = random_floats(kTokens * rows, 1),
+                           x = random_floats(kTokens * columns, 2),
+                           start = random_floats(rows * columns + rows, 3);
+  std::vector<float> want = start;
+  reference::gemm_backward_weight(dy.data(), x.data(), want.data(), want.data() + rows * columns,
+                                  kTokens, columns, rows);
+  return probe_accumulation({kTokens, start,
+                             [&](int64_t first, int64_t count, float* sum) {
+                               gemm_backward_weight(dy.data() + first * rows,
+                                                    x.data() + first * columns, sum,
+                                                    sum + rows * columns, count, columns, rows);
+                             },
+                             want});
+}
+
 }  // namespace
 
 std::string probe_gemm_pack() {
@@ -51,18 +68,9 @@ std::string probe_gemm_backward_input() {
 }
 
 std::string probe_gemm_backward_weight() {
-  constexpr int64_t kTokens = 270;
-  const std::vector<float> dy = random_floats(kTokens * N, 1), x = random_floats(kTokens * K, 2);
-  const std::vector<float> start = random_floats(N * K + N, 3);
-  std::vector<float> want = start;
-  reference::gemm_backward_weight(dy.data(), x.data(), want.data(), want.data() + N * K, kTokens, K,
-                                  N);
-  return probe_accumulation({kTokens, start,
-                             [&](int64_t first, int64_t count, float* sum) {
-                               gemm_backward_weight(dy.data() + first * N, x.data() + first * K,
-                                                    sum, sum + N * K, count, K, N);
-                             },
-                             want});
+  // Wide, and more rows than are packed at a time.
+  std::string wrong = probe_weight(N, K);
+  return wrong.empty() ? probe_weight(400, 70) : wrong;
 }
 
 }  // namespace retort::kernels
