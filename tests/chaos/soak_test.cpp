@@ -35,7 +35,8 @@ std::string setting(const char* name, const std::string& otherwise) {
 
 struct Reading {
   double at_s = 0;
-  int64_t memory_kb = 0;  // resident
+  // Its own: the pages of libraries come and go with the machine's other files.
+  int64_t memory_kb = 0;
   int64_t descriptors = 0;
 };
 
@@ -44,7 +45,8 @@ Reading reading_of(int process, double at_s) {
   Reading reading{at_s, 0, 0};
   std::ifstream status(folder + "/status");
   for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmRSS:")) reading.memory_kb = std::atoll(line.c_str() + 6);
+    for (const std::string key : {"RssAnon:", "VmSwap:"})
+      if (line.starts_with(key)) reading.memory_kb += std::atoll(line.c_str() + key.size());
   reading.descriptors =
       std::distance(fs::directory_iterator(folder + "/fd"), fs::directory_iterator());
   return reading;
