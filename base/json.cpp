@@ -66,9 +66,10 @@ Excess find_excess(std::string_view text) {
       if (number.find_first_of(".eE") != std::string_view::npos) continue;
       int64_t whole = 0;
       uint64_t natural = 0;
-      const char* last = number.data() + number.size();
-      if (std::from_chars(number.data(), last, whole).ec != std::errc() &&
-          std::from_chars(number.data(), last, natural).ec != std::errc())
+      const char* const first = number.data();
+      const char* const last = first + number.size();
+      if (std::from_chars(first, last, whole).ec != std::errc() &&
+          std::from_chars(first, last, natural).ec != std::errc())
         excess.number = number;
     } else {
       if (c == '[' || c == '{') ++depth;

@@ -87,7 +87,7 @@ class RemoteLearner::State {
   std::optional<Sample> take(uint64_t generation);
 
   // remote_learner_wire.cpp
-  void obey(const Command& command);
+  void obey(const Command& wanted);
   void handle(const WireArrival& arrival, LinkTime now);
   void greet(const WireArrival& arrival, const Packet& packet, LinkTime now);
   void send_packet(const std::string& peer, PacketKind kind, uint64_t session,

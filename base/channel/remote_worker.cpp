@@ -42,7 +42,7 @@ std::string RemoteWorker::State::waited_text(const WaitScope& what) const {
 
 std::string RemoteWorker::State::trouble_text() const {
   const double silent = seconds_silent();
-  const std::string trouble = greeted_ ? "" : wire_->trouble();
+  std::string trouble = greeted_ ? "" : wire_->trouble();
   if (!was_greeted_ && counts_.garbage > 0) return "what comes from there is no learner's";
   if (!trouble.empty()) return trouble;
   if (!was_greeted_) return "nothing answers there";
