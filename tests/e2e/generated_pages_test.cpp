@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <regex>
 #include <sstream>
+#include <string>
+#include <vector>
 
 namespace retort {
 namespace {
@@ -62,25 +64,29 @@ TEST(GeneratedPages, Metrics) {
                   metric_markdown());
 }
 
+// The names of the list that a usage holds.
+std::vector<std::string> commands_of(const std::string& usage) {
+  std::vector<std::string> names;
+  const size_t list = usage.find("commands:\n");
+  if (list == std::string::npos) return names;
+  std::istringstream lines(usage.substr(list + 10));
+  for (std::string line; std::getline(lines, line) && line.starts_with("  ");)
+    std::istringstream(line) >> names.emplace_back();
+  return names;
+}
+
 TEST(GeneratedPages, Commands) {
   std::string text = "# Commands\n\n" + std::string(kMade);
-  const testing::ProgramResult usage = testing::run_retort("");
-  ASSERT_EQ(usage.code, 0);
-  text += "```\n" + usage.out + "```\n";
-  std::istringstream lines(usage.out);
-  bool listed = false;
-  for (std::string line; std::getline(lines, line);) {
-    if (line == "commands:") {
-      listed = true;
-      continue;
-    }
-    if (!listed || !line.starts_with("  ")) continue;
-    std::string name;
-    std::istringstream(line) >> name;
+  const std::string usage = testing::run_retort("").out;
+  text += "```\n" + usage + "```\n";
+  const auto add = [&](const std::string& name) {
     const testing::ProgramResult help = testing::run_retort(name + " --help");
-    ASSERT_EQ(help.code, 0) << name;
+    EXPECT_EQ(help.code, 0) << name;
     text += "\n## `" + name + "`\n\n```\n" + help.out + "```\n";
-  }
+    return commands_of(help.out);
+  };
+  for (const std::string& name : commands_of(usage))
+    for (const std::string& below : add(name)) add(name + " " + below);
   expect_page("docs/commands.md", text);
 }
 
