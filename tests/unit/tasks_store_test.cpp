@@ -460,6 +460,22 @@ TEST_F(TaskStoreTest, EveryMistakeNamesFileAndLineAndNothingIsWritten) {
   EXPECT_EQ(error("{\"prompt\":\"a\",\"reward_model\":{\"style\":\"rule\"}}"),
             "FILE:2: 'reward_model' has no 'ground_truth'; add it, or name the row's own key with "
             "tasks.answer_key");
+  EXPECT_EQ(error("{\"prompt\":\"a\",\"reward_model\":\"{\\\"ground_truth\\\":1}\"}"),
+            "FILE:2: 'reward_model' is no object; write {\"style\": \"rule\", "
+            "\"ground_truth\": …}, or give the gold as 'answer'");
+  EXPECT_EQ(error("{\"prompt\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":"
+                  "\"assistant\",\"content\":\"Well\"}],\"answer\":1}"),
+            "FILE:2: 'prompt' ends with the assistant's words, which training does not go on "
+            "from; end it with a message of the user");
+  for (const std::string lost :
+       {"\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]",
+        "\"content\":null,\"tool_calls\":[1]", "\"content\":\"a\",\"reasoning_content\":\"b\"",
+        "\"content\":\"a\",\"function_call\":{\"name\":\"f\"}"})
+    EXPECT_NE(error("{\"prompt\":[{\"role\":\"assistant\"," + lost +
+                    "},{\"role\":\"user\",\"content\":\"a\"}],\"answer\":1}")
+                  .find("', which prompts of a training do not take"),
+              std::string::npos)
+        << lost;
   EXPECT_EQ(
       error("{\"prompt\":\"1+1=\",\"answer\":{\"target\":3},\"family\":\"chain_sum\","
             "\"level\":1,\"seed\":1}"),
@@ -475,6 +491,11 @@ TEST_F(TaskStoreTest, EveryMistakeNamesFileAndLineAndNothingIsWritten) {
   import(good);
   EXPECT_NE(error("{\"prompt\":5}"), "");
   EXPECT_EQ(exported(), good) << "all rows or none";
+  EXPECT_EQ(
+      error("{\"prompt\":[{\"role\":\"user\",\"content\":\"b\",\"tool_calls\":null,"
+            "\"reasoning_content\":\"\",\"name\":\"x\"}],\"reward_model\":null,\"answer\":1}"),
+      "")
+      << "columns of other rows";
   EXPECT_EQ(import_error(""), "FILE: has no rows; write one JSON object a line");
   write_file_atomic(path("rows.parquet"), "PAR1");
   EXPECT_EQ(user_error([&] { read_import_rows(path("rows.parquet"), {}); }),
