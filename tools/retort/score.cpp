@@ -47,6 +47,14 @@ StopReason stop_reason(const std::string& name, const std::string& place) {
                   "write eos, length or stop_string, or leave it out");
 }
 
+// The gold of a row that stands where TRL's and verl's rows have it; null when it has none.
+const Json& gold_of(const Json& row) {
+  for (const char* key : {"answer", "solution", "ground_truth"})
+    if (const Json& gold = value_of(row, key); !gold.is_null()) return gold;
+  const Json& model = value_of(row, "reward_model");
+  return model.is_object() ? value_of(model, "ground_truth") : value_of(row, "answer");
+}
+
 // What is there of {family, level, completion_tokens, stop}; further keys are the user's.
 void read_meta(const Json& meta, const std::string& place, Row& row) {
   if (!meta.is_object())
@@ -56,12 +64,12 @@ void read_meta(const Json& meta, const std::string& place, Row& row) {
                     std::string("write a ") + kind + " or leave it out");
   };
   const auto text = [&](const char* key) -> std::optional<std::string> {
-    if (!meta.contains(key)) return std::nullopt;
+    if (value_of(meta, key).is_null()) return std::nullopt;
     if (!meta[key].is_string()) refuse(key, "text");
     return meta[key].get<std::string>();
   };
   const auto count = [&](const char* key) -> std::optional<int32_t> {
-    if (!meta.contains(key)) return std::nullopt;
+    if (value_of(meta, key).is_null()) return std::nullopt;
     if (!meta[key].is_number_unsigned() || !std::in_range<int32_t>(meta[key].get<uint64_t>()))
       refuse(key, "whole number of 31 bits");
     return meta[key].get<int32_t>();
@@ -82,8 +90,8 @@ Row read_row(const Json& json, const std::string& place, size_t index) {
     row.task.messages = messages_from_json(json["prompt"], place);
   else if (json.contains("prompt") && json["prompt"].is_string())
     row.task.prompt = json["prompt"].get<std::string>();
-  row.task.answer = json.contains("answer") ? json["answer"].dump() : "null";
-  if (json.contains("meta")) read_meta(json["meta"], place, row);
+  row.task.answer = gold_of(json).dump();
+  if (const Json& meta = value_of(json, "meta"); !meta.is_null()) read_meta(meta, place, row);
   return row;
 }
 
@@ -214,7 +222,8 @@ int run_score(const CommandArguments& arguments) {
   parser.option("--weight", weights,
                 "factor in the sum, one for each --reward in their order (repeatable); default 1");
   parser.option("--in", in,
-                "JSON Lines of {\"completion\", \"answer\"}, optional \"id\", \"prompt\", "
+                "JSON Lines of {\"completion\", \"answer\"} (the gold also where TRL's and verl's "
+                "rows have it), optional \"id\", \"prompt\", "
                 "\"meta\" {family, level, completion_tokens, stop}; - is standard input");
   parser.option("--out", out,
                 "JSON Lines, one a row, in the order of the rows; - is standard output");
