@@ -1,11 +1,11 @@
 // The only file that knows toml++.
 #include "base/config_value.h"
 #include "base/error.h"
+#include "base/file.h"
 
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 
 namespace retort::config {
@@ -63,18 +63,7 @@ Document parse_document(std::string_view text, const std::string& file) {
   }
 }
 
-Document read_document(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  // A folder opens but does not read; an empty file is a document and sets only failbit on `text`.
-  if (!in || in.peek() == std::ifstream::traits_type::eof()) {
-    if (!in.is_open() || in.bad())
-      throw UserError(file, "cannot be read", "give the path of a configuration file");
-    return {file, {}};
-  }
-  text << in.rdbuf();
-  return parse_document(text.str(), file);
-}
+Document read_document(const std::string& file) { return parse_document(read_file(file), file); }
 
 Table parse_assignment(std::string_view assignment) {
   const std::string whole = "--set " + std::string(assignment);

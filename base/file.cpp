@@ -59,8 +59,9 @@ std::string read_file(const std::string& path) {
   if (file.get() < 0) fail(path, "cannot be read", errno, "give the path of a file");
   std::string bytes;
   struct stat status {};
-  if (::fstat(file.get(), &status) == 0 && status.st_size > 0)
-    bytes.reserve(static_cast<size_t>(status.st_size));
+  if (::fstat(file.get(), &status) == 0 && (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)))
+    throw UserError(path, "is a device", "give the path of a file");
+  if (status.st_size > 0) bytes.reserve(static_cast<size_t>(status.st_size));
   char block[1 << 16];
   for (;;) {
     const ssize_t got = ::read(file.get(), block, sizeof block);
@@ -94,6 +95,7 @@ void LineReader::rest() const {
 }
 
 bool LineReader::next(std::string& line) {
+  constexpr size_t kLongestLine = size_t{1} << 28;
   line.clear();
   bool any = false;
   for (;;) {
@@ -105,6 +107,9 @@ bool LineReader::next(std::string& line) {
       return true;
     }
     begin_ = 0;
+    if (line.size() > kLongestLine)
+      throw UserError(path_ == "-" ? "standard input" : path_, "has a line of more than 256 MiB",
+                      "write one row a line");
     if (at_rest_) rest();
     block_.resize(1 << 16);
     ssize_t got = 0;

@@ -10,11 +10,12 @@
 
 namespace retort {
 
-// The whole file. UserError when it cannot be read (missing, a folder, no permission).
+// The whole file. UserError when it cannot be read (missing, a folder, a device, no
+// permission).
 std::string read_file(const std::string& path);
 
-// The lines of a file, one at a time in memory; "-": of standard input. UserError as read_file's.
-// One thread.
+// The lines of a file, one at a time in memory; "-": of standard input. UserError as read_file's
+// (a device is read), and for a line of more than 256 MiB: its end may never come. One thread.
 class LineReader {
  public:
   // With `at_rest`, next() calls it before it goes on to wait for a writer from whom nothing has

@@ -40,7 +40,12 @@ std::vector<int32_t> PromptCodec::encode_messages(const std::vector<Message>& me
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const Message& message : messages)
     json.push_back({{"role", message.role}, {"content", message.content}});
-  return tokenizer_.encode(chat_template().render(json, {}, true, {}).text, false);
+  return encode_messages(json, {});
+}
+
+std::vector<int32_t> PromptCodec::encode_messages(const nlohmann::ordered_json& messages,
+                                                  const nlohmann::ordered_json& tools) const {
+  return tokenizer_.encode(chat_template().render(messages, tools, true, {}).text, false);
 }
 
 bool PromptCodec::is_eos(int32_t id) const {

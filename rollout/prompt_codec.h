@@ -6,6 +6,8 @@
 #include "policy/tokenizer/tokenizer.h"
 #include "tasks/verifier.h"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +27,9 @@ class PromptCodec {
   // for an answer. UserError when the task has messages and the model no template.
   std::vector<int32_t> encode(const Task& task) const;
   std::vector<int32_t> encode_messages(const std::vector<Message>& messages) const;
+  // Messages with whatever else the template reads of them, and tools; null: none.
+  std::vector<int32_t> encode_messages(const nlohmann::ordered_json& messages,
+                                       const nlohmann::ordered_json& tools) const;
   std::vector<int32_t> encode_text(const std::string& text) const;
 
   // The model's own; read when it is first asked for. UserError when it has none.

@@ -16,6 +16,10 @@ namespace retort {
 
 std::vector<Task> read_task_file(const std::string& path, const std::string& place,
                                  const TaskOptions& options, Split side) {
+  std::error_code error;
+  if (const auto kind = std::filesystem::status(path, error).type();
+      kind == std::filesystem::file_type::character || kind == std::filesystem::file_type::block)
+    throw UserError(place, "'" + path + "' is a device", "give the path of a JSON Lines file");
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   // A folder opens but has nothing to read: peek() fails with its reason.

@@ -26,6 +26,10 @@ constexpr std::array<std::string_view, 3> kGoldKeys = {"answer", "solution", "gr
 constexpr std::array<std::string_view, 7> kHeldOutWords = {
     "held_out", "test", "validation", "valid", "val", "dev", "eval"};
 
+// What chat templates write out beside the content: a prompt without it would be another one.
+constexpr std::array<std::string_view, 4> kUnreadKeys = {"tool_calls", "function_call",
+                                                         "reasoning_content", "thinking"};
+
 // Of the numbers in procedural prompts; sums of longer ones could overflow.
 constexpr int kMostDigits = 9;
 
@@ -83,6 +87,9 @@ class RowReader {
     if (!prompt.is_array() || prompt.empty())
       fail("'" + key + "' is neither a text nor a list of messages", "give one of the two");
     for (const Json& message : prompt) task.messages.push_back(read_message(message));
+    if (task.messages.back().role == "assistant")
+      fail("'" + key + "' ends with the assistant's words, which training does not go on from",
+           "end it with a message of the user");
   }
 
   Message read_message(const Json& message) const {
@@ -93,6 +100,13 @@ class RowReader {
              "write it as {\"role\": \"user\", \"content\": \"…\"}");
       return at->get<std::string>();
     };
+    for (const std::string_view key : kUnreadKeys) {
+      const auto at = message.is_object() ? message.find(key) : message.end();
+      if (at != message.end() && !at->empty() && *at != "")
+        fail("a message of '" + options_.prompt_key + "' has '" + std::string(key) +
+                 "', which prompts of a training do not take",
+             "leave the row out, or write what it says into 'content'");
+    }
     return {text("role"), text("content")};
   }
 
@@ -107,6 +121,11 @@ class RowReader {
     if (row_.contains(options_.answer_key) || options_.answer_key != kGoldKeys[0] ||
         looks_like_gold())
       member(options_.answer_key, options_.answer_setting);
+    const auto model = row_.find(kRewardModel);
+    if (model != row_.end() && !model->is_null() && !row_.contains(options_.answer_key))
+      fail("'reward_model' is no object",
+           "write {\"style\": \"rule\", \"ground_truth\": …}, or give the gold as '" +
+               options_.answer_key + "'");
     return row_.contains(options_.answer_key) ? options_.answer_key : "";
   }
 

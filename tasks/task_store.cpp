@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "task, revision, source, family, level, seed, split, prompt, messages, answer, shape, "
-    "prompt_key, answer_key, row, uid";
+    "prompt_key, answer_key, row, uid, digest";
 
 std::string hex(uint64_t value) {
   char text[17];
@@ -65,11 +65,37 @@ void check_store(Database& database) {
   database.check_integrity();
 }
 
-// Whether there is a store to add to; checked then, and a blank file counts as none. Only reading,
+// Whether a file or a folder stands at `path`. UserError where none of them can: SQLite would take
+// the two names without a file and forget what it was given.
+bool stands(const std::string& path) {
+  namespace fs = std::filesystem;
+  const std::string fix = "name the file of a store, as tasks.db";
+  if (path.empty() || path == ":memory:") throw UserError("'" + path + "'", "is no file", fix);
+  std::error_code error;
+  const fs::file_type type = fs::status(path, error).type();
+  if (type == fs::file_type::none) throw UserError(path, error.message(), fix);
+  if (type == fs::file_type::not_found) return false;
+  if (type != fs::file_type::regular && type != fs::file_type::directory)
+    throw UserError(path, "is a device, a pipe or a socket", fix);
+  return true;
+}
+
+// Whether there is a store to add to; checked then, and an empty file counts as none. Only reading,
 // so that a database that is no store stays as it is.
 bool holds_store(const std::string& path) {
-  if (!std::filesystem::exists(path) || std::filesystem::is_empty(path)) return false;
+  namespace fs = std::filesystem;
+  if (!stands(path)) {
+    std::error_code missing;
+    if (fs::file_size(path + "-wal", missing) > 0 && !missing)
+      throw UserError(path + "-wal", "is the log of a database that is gone",
+                      "put the database back beside it, or remove it");
+    return false;
+  }
+  if (fs::is_regular_file(path) && fs::is_empty(path)) return false;
   Database database = Database::open(path, Database::Mode::kRead);
+  constexpr uintmax_t kHeaderBytes = 100;  // SQLite takes a file of one byte for an empty one
+  if (fs::is_regular_file(path) && fs::file_size(path) < kHeaderBytes)
+    throw UserError(path, "is no database", "name a file that is not there yet, or a store");
   if (is_blank_database(database)) return false;
   check_store(database);
   return true;
@@ -153,16 +179,61 @@ class Importer {
   ImportCounts counts_;
 };
 
+// None when the text is damaged.
 std::vector<Message> messages_of(const std::string& text) {
   std::vector<Message> messages;
-  for (const nlohmann::json& message : nlohmann::json::parse(text))
-    messages.push_back(
-        {message.at("role").get<std::string>(), message.at("content").get<std::string>()});
+  try {
+    for (const nlohmann::json& message : nlohmann::json::parse(text))
+      messages.push_back(
+          {message.at("role").get<std::string>(), message.at("content").get<std::string>()});
+  } catch (const nlohmann::json::exception&) {
+    messages.clear();
+  }
   return messages;
 }
 
-// The current row of a statement over kColumns.
-StoredTask stored_task(const Statement& at) {
+// The row as the store's own text of it says, read as the import read it.
+TaskRow read_again(const StoredTask& stored, const std::string& place) {
+  TaskOptions options;
+  options.prompt_key = stored.row.prompt_key;
+  // In verl's shape, without a gold and in a family's rows the key was not named.
+  if (stored.row.shape == RowShape::kTrl && !stored.row.answer_key.empty() &&
+      stored.row.task.family.empty())
+    options.answer_key = stored.row.answer_key;
+  const auto row = nlohmann::ordered_json::parse(stored.text, nullptr, false);
+  if (row.is_discarded()) throw UserError(place, "is no JSON", "mend it");
+  return read_task_row(row, stored.text, place, options);
+}
+
+// What SQLite's own check cannot see: bytes within a text or a number. Each column that a task is
+// made of is compared with the row's text, the text with its digest. UserError for what differs.
+void check_content(const StoredTask& stored, const std::string& uid, const std::string& content,
+                   const std::string& path) {
+  const std::string name =
+      "task " + std::to_string(stored.id) + ", revision " + std::to_string(stored.revision);
+  const auto refuse = [&](const std::string& why) {
+    throw UserError(path, "is damaged (" + name + ": " + why + ")",
+                    "put a copy that is whole in its place, or import the rows into a new store");
+  };
+  std::optional<TaskRow> again;
+  try {
+    again = read_again(stored, "its row");
+  } catch (const UserError& error) {
+    refuse(error.what());
+  }
+  const TaskRow& row = stored.row;
+  std::string source = again->source;
+  if (source.empty() && !row.task.family.empty()) source = procedural_source(row.task.family);
+  if (row.task != again->task || row.level != again->level || row.has_split != again->has_split ||
+      row.shape != again->shape || (!source.empty() && row.source != source))
+    refuse("its columns are not those of its row");
+  if (hex(row.task.uid) != uid) refuse("it has another uid");
+  if (content_digest({.row = row, .id = "", .text = stored.text}) != content)
+    refuse("its row has another digest");
+}
+
+// The current row of a statement over kColumns, of the store at `path`.
+StoredTask stored_task(const Statement& at, const std::string& path) {
   StoredTask stored;
   stored.id = at.integer(0);
   stored.revision = at.integer(1);
@@ -184,6 +255,7 @@ StoredTask stored_task(const Statement& at) {
   row.answer_key = at.text(12);
   stored.text = at.text(13);
   row.task.uid = task_uid(row.task);
+  check_content(stored, at.text(14), at.text(15), path);
   return stored;
 }
 
@@ -213,7 +285,7 @@ void check_condition(std::string_view where, const std::string& place) {
 }  // namespace
 
 TaskStore TaskStore::open(const std::string& path) {
-  if (!std::filesystem::exists(path))
+  if (!stands(path))
     throw UserError(path, "does not exist",
                     "make it with `retort tasks import` or `retort tasks make`");
   Database database = Database::open(path, Database::Mode::kRead);
@@ -237,7 +309,7 @@ ImportCounts TaskStore::import(const std::string& path, const std::vector<Import
 ImportCounts TaskStore::import_each(const std::string& path,
                                     const std::function<void(const AddRow&)>& rows,
                                     const std::string& origin) {
-  const bool is_new = !std::filesystem::exists(path);
+  const bool is_new = !stands(path);
   try {
     return import_rows(path, rows, origin);
   } catch (...) {
@@ -282,7 +354,7 @@ void TaskStore::each(const std::string& where, const std::string& place,
     sql += " AND task IN (SELECT id FROM current_task WHERE (\n" + where + "\n))";
   }
   Statement statement = database_.prepare_users(sql + " ORDER BY task", place, limit_s);
-  while (statement.next()) visit(stored_task(statement));
+  while (statement.next()) visit(stored_task(statement, database_.path()));
 }
 
 StoredTask TaskStore::get(int64_t id, std::optional<int64_t> revision, const std::string& place) {
@@ -301,7 +373,7 @@ StoredTask TaskStore::get(int64_t id, std::optional<int64_t> revision, const std
             database_.path() + "'",
         "tasks have the numbers 1 to " + std::to_string(last) + "; see retort tasks list");
   }
-  return stored_task(statement);
+  return stored_task(statement, database_.path());
 }
 
 std::vector<TaskStore::Origin> TaskStore::revisions(int64_t id) {

@@ -1,6 +1,7 @@
 #include "policy/chat_template/chat_template.h"
 
 #include "base/error.h"
+#include "base/file.h"
 #include "policy/chat_template/interpreter.h"
 #include "policy/chat_template/json_text.h"
 #include "policy/chat_template/lexer.h"
@@ -30,7 +31,7 @@ int64_t system_clock_s() {
 
 json read_json_file(const std::string& path) {
   try {
-    return json::parse(read_text_file(path));
+    return json::parse(read_file(path));
   } catch (const json::parse_error& error) {
     throw UserError(path, "not valid JSON near byte " + std::to_string(error.byte),
                     "use the model's own file");
@@ -100,14 +101,14 @@ ChatTemplate ChatTemplate::from_model_dir(const std::string& dir, const std::str
 
   const std::string own = dir + "/chat_template.jinja";
   if (!file.empty())
-    made.add("default", read_text_file(file), file);
+    made.add("default", read_file(file), file);
   else if (fs::exists(own))
-    made.add("default", read_text_file(own), own);
+    made.add("default", read_file(own), own);
   const fs::path more = fs::path(dir) / "additional_chat_templates";
   if (file.empty() && fs::is_directory(more)) {
     for (const fs::directory_entry& entry : fs::directory_iterator(more)) {
       if (entry.path().extension() != ".jinja") continue;
-      made.add(entry.path().stem().string(), read_text_file(entry.path().string()),
+      made.add(entry.path().stem().string(), read_file(entry.path().string()),
                entry.path().string());
     }
   }

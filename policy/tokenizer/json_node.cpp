@@ -4,8 +4,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 namespace retort {
@@ -100,15 +98,6 @@ std::string JsonNode::text_or(std::string_view key, const std::string& fallback)
 bool JsonNode::boolean_or(std::string_view key, bool fallback) const {
   const std::optional<JsonNode> found = optional_member(key);
   return found ? found->boolean() : fallback;
-}
-
-std::string read_text_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw UserError(path, "cannot be read", "check the path");
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  if (file.bad()) throw UserError(path, "cannot be read", "check the disk");
-  return std::move(bytes).str();
 }
 
 }  // namespace retort

@@ -45,7 +45,4 @@ class JsonNode {
   std::string path_;
 };
 
-// The file's bytes, or UserError.
-std::string read_text_file(const std::string& path);
-
 }  // namespace retort

@@ -1,6 +1,7 @@
 #include "policy/tokenizer/tokenizer_file.h"
 
 #include "base/error.h"
+#include "base/file.h"
 
 #include <nlohmann/json.hpp>
 
@@ -113,7 +114,7 @@ JsonNode TokenizerFile::root() const { return JsonNode(*document, path, ""); }
 TokenizerFile read_tokenizer_file(const std::string& path) {
   TokenizerFile file;
   file.path = path;
-  const std::string text = read_text_file(path);
+  const std::string text = read_file(path);
   try {
     json document = json::parse(text, ListTaker(&file));
     if (!document.is_object()) throw UserError(path, "not a JSON object", "use a tokenizer.json");

@@ -84,6 +84,21 @@ bool is_prose(std::string_view word, bool before) {
          (low.size() > 1 || low == "a" || low.empty());
 }
 
+// Whether the clause around text[at] says what is not so.
+bool is_denied(std::string_view text, size_t at) {
+  constexpr std::string_view kEnds = ".,;:!?\n";
+  const size_t before = text.find_last_of(kEnds, at), after = text.find_first_of(kEnds, at);
+  const size_t begin = before == std::string_view::npos ? 0 : before + 1;
+  std::string clause = " ";
+  for (const char c : text.substr(begin, std::min(after, text.size()) - begin))
+    clause += is_letter(c) || c == '\'' ? c : ' ';
+  clause = lower(clause + " ");
+  constexpr std::string_view kDenying[] = {" not ",   "n't ",        " cannot ",     " never ",
+                                           " wrong ", " incorrect ", " impossible ", " false "};
+  return std::any_of(std::begin(kDenying), std::end(kDenying),
+                     [&](std::string_view word) { return clause.find(word) != std::string::npos; });
+}
+
 // The last word with a digit, when it stands alone between words of prose.
 std::optional<Found> last_number(std::string_view text) {
   const size_t digit = text.find_last_of("0123456789");
@@ -100,7 +115,8 @@ std::optional<Found> last_number(std::string_view text) {
   const size_t space = left.find_last_of(kSpace);
   const std::string_view previous = left.substr(space == std::string_view::npos ? 0 : space + 1);
   const std::string_view next = right.substr(0, right.find_first_of(kSpace));
-  return Found{std::string(word), !is_prose(previous, true) || !is_prose(next, false)};
+  return Found{std::string(word),
+               !is_prose(previous, true) || !is_prose(next, false) || is_denied(text, digit)};
 }
 
 std::optional<Found> from_end(std::string_view text) {

@@ -48,6 +48,28 @@ class BadInput : public ::testing::Test {
   TemporaryFolder folder_;
 };
 
+// Files without an end, and names behind which no file can be: none of them is waited for.
+TEST_F(BadInput, DevicesAndNamesOfNothing) {
+  const TemporaryFolder other;
+  const std::string loop = other.path("loop.db"), name(5000, 'x');
+  fs::create_symlink("loop.db", loop);
+  expect_refused("train /dev/zero", "/dev/zero: is a device");
+  for (const std::string device : {"/dev/zero", "/dev/urandom"}) {
+    expect_refused(train("--set tasks.train=" + device),
+                   "[tasks.train]: '" + device + "' is a device");
+    expect_refused("tasks import tests/configs/prompts_only.jsonl --db " + device,
+                   device + ": is a device, a pipe");
+    expect_refused("tasks list --db " + device, device + ": is a device, a pipe");
+  }
+  expect_refused("score --reward exact_match --in /dev/zero", "/dev/zero: has a line of more than");
+  expect_refused(train("--set tasks.train=" + loop), loop);
+  expect_refused(train("--set tasks.train=" + name), "[tasks.train]");
+  expect_refused(train("--set model.path=" + name), "");
+  expect_refused("inspect " + loop, loop);
+  expect_refused("inspect " + name, name);
+  expect_refused("tasks list --db :memory:", "':memory:': is no file");
+}
+
 TEST_F(BadInput, Configuration) {
   expect_refused("train no_such.toml", "no_such.toml");
   expect_refused("train 'no\nsuch\x1b[31m.toml'", "no\\nsuch\\x1b[31m.toml");

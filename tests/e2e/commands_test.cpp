@@ -362,6 +362,34 @@ TEST(Commands, ConvertKeepsTheTypeOfTheWeights) {
   EXPECT_EQ(file_text(again + "/config.json"), file_text(narrow + "/config.json"));
 }
 
+// Tools and their calls come to the template, as `tokenize --chat` shows it.
+TEST(Commands, GenerateTakesMessagesAsTheTemplateDoes) {
+  const TemporaryFolder folder;
+  const std::string model = folder.path("model");
+  std::filesystem::copy("configs/tiny_base", model);
+  write_text(model + "/chat_template.jinja",
+             "{% for t in tools or [] %}{{ t.function.name }}\n{% endfor %}{% for m in messages %}"
+             "{{ m.content or '' }}{% for c in m.tool_calls or [] %}{{ c.function.arguments.a }}"
+             "{% endfor %}\n{% endfor %}");
+  const std::string chat =
+      R"("messages":[{"role":"user","content":"8+"},{"role":"assistant","content":null,)"
+      R"("tool_calls":[{"function":{"name":"f","arguments":{"a":"1234567"}}}]},)"
+      R"({"role":"tool","content":"9"}],"tools":[{"function":{"name":"12345"}}])";
+  write_text(folder.path("in"), "{" + chat + ",\"add_generation_prompt\":true}\n");
+  const std::string from = " --model '" + model + "' --in '" + folder.path("in") + "'";
+  const ProgramResult made = run_retort("generate --max-new-tokens 1" + from),
+                      ids = run_retort("tokenize --chat" + from);
+  ASSERT_EQ(made.code, 0) << made.err;
+  const nlohmann::json shown = nlohmann::json::parse(ids.out);
+  EXPECT_EQ(shown["text"], "12345\n8+12345679") << "Jinja's trim_blocks";
+  EXPECT_EQ(nlohmann::json::parse(made.out)["prompt_tokens"], shown["ids"].size());
+  write_text(folder.path("in"), R"({"messages":[{"role":"user","content":null}]})");
+  EXPECT_EQ(run_retort("generate" + from).code, 2);
+  write_text(folder.path("in"), R"({"messages":[{"role":"user","content":"a"}],"tools":"no"})");
+  EXPECT_NE(run_retort("generate" + from).err.find("in:1: \"tools\" is no list; "),
+            std::string::npos);
+}
+
 TEST(Commands, ChatAnswersAsGenerateDoesAndRemembers) {
   const TemporaryFolder folder;
   const std::string model = folder.path("model");

@@ -223,9 +223,12 @@ TEST(Config, SyntaxErrorsNameFileAndLine) {
 }
 
 TEST(Config, MissingFileIsTheUsersMistake) {
-  EXPECT_EQ(user_error([] { config::read_document("no/such/run.toml"); }),
-            "no/such/run.toml: cannot be read; give the path of a configuration file");
+  EXPECT_EQ(
+      user_error([] { config::read_document("no/such/run.toml"); }),
+      "no/such/run.toml: cannot be read (No such file or directory); give the path of a file");
   EXPECT_NE(user_error([] { config::read_document("/"); }), "");
+  EXPECT_EQ(user_error([] { config::read_document("/dev/zero"); }),
+            "/dev/zero: is a device; give the path of a file");
 }
 
 TEST(Config, ReadsAFileAndAnEmptyOne) {

@@ -76,16 +76,29 @@ TEST(Advantage, EqualRewardsGiveExactlyZeroWhateverTheEpsilon) {
           << row.name;
 }
 
-TEST(Advantage, OneGroupAloneSumsToZeroAndKeepsTheOrder) {
+TEST(Advantage, ABetterSampleIsNeverPushedLess) {
   const std::vector<double> rewards{0.3, 0.9, 0.1, 0.4, 0.4};
   for (const AdvantageRow& row : advantage_rows()) {
     const std::vector<double> advantages = row.make({rewards}, {}).front();
-    double sum = 0;
-    for (const double advantage : advantages) sum += advantage;
-    EXPECT_NEAR(sum, 0.0, 1e-12) << row.name;
     for (size_t i = 0; i < rewards.size(); ++i)
       for (size_t j = 0; j < rewards.size(); ++j)
-        EXPECT_EQ(rewards[i] < rewards[j], advantages[i] < advantages[j]) << row.name;
+        EXPECT_TRUE(rewards[i] > rewards[j] || advantages[i] <= advantages[j]) << row.name;
+    EXPECT_GT(advantages[1], 0.0) << row.name;
+    EXPECT_LT(advantages[2], 0.0) << row.name;
+  }
+}
+
+// Rewards less a baseline.
+TEST(Advantage, OneGroupAloneSumsToZeroAndKeepsTheOrder) {
+  const std::vector<double> rewards{0.3, 0.9, 0.1, 0.4, 0.4};
+  for (const char* name : {"grpo", "dr_grpo", "rloo", "reinforce_pp"}) {
+    const std::vector<double> advantages = of_group(name, rewards, {});
+    double sum = 0;
+    for (const double advantage : advantages) sum += advantage;
+    EXPECT_NEAR(sum, 0.0, 1e-12) << name;
+    for (size_t i = 0; i < rewards.size(); ++i)
+      for (size_t j = 0; j < rewards.size(); ++j)
+        EXPECT_EQ(rewards[i] < rewards[j], advantages[i] < advantages[j]) << name;
   }
 }
 

@@ -17,6 +17,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -460,6 +461,22 @@ TEST_F(TaskStoreTest, EveryMistakeNamesFileAndLineAndNothingIsWritten) {
   EXPECT_EQ(error("{\"prompt\":\"a\",\"reward_model\":{\"style\":\"rule\"}}"),
             "FILE:2: 'reward_model' has no 'ground_truth'; add it, or name the row's own key with "
             "tasks.answer_key");
+  EXPECT_EQ(error("{\"prompt\":\"a\",\"reward_model\":\"{\\\"ground_truth\\\":1}\"}"),
+            "FILE:2: 'reward_model' is no object; write {\"style\": \"rule\", "
+            "\"ground_truth\": …}, or give the gold as 'answer'");
+  EXPECT_EQ(error("{\"prompt\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":"
+                  "\"assistant\",\"content\":\"Well\"}],\"answer\":1}"),
+            "FILE:2: 'prompt' ends with the assistant's words, which training does not go on "
+            "from; end it with a message of the user");
+  for (const std::string lost :
+       {"\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]",
+        "\"content\":null,\"tool_calls\":[1]", "\"content\":\"a\",\"reasoning_content\":\"b\"",
+        "\"content\":\"a\",\"function_call\":{\"name\":\"f\"}"})
+    EXPECT_NE(error("{\"prompt\":[{\"role\":\"assistant\"," + lost +
+                    "},{\"role\":\"user\",\"content\":\"a\"}],\"answer\":1}")
+                  .find("', which prompts of a training do not take"),
+              std::string::npos)
+        << lost;
   EXPECT_EQ(
       error("{\"prompt\":\"1+1=\",\"answer\":{\"target\":3},\"family\":\"chain_sum\","
             "\"level\":1,\"seed\":1}"),
@@ -475,6 +492,11 @@ TEST_F(TaskStoreTest, EveryMistakeNamesFileAndLineAndNothingIsWritten) {
   import(good);
   EXPECT_NE(error("{\"prompt\":5}"), "");
   EXPECT_EQ(exported(), good) << "all rows or none";
+  EXPECT_EQ(
+      error("{\"prompt\":[{\"role\":\"user\",\"content\":\"b\",\"tool_calls\":null,"
+            "\"reasoning_content\":\"\",\"name\":\"x\"}],\"reward_model\":null,\"answer\":1}"),
+      "")
+      << "columns of other rows";
   EXPECT_EQ(import_error(""), "FILE: has no rows; write one JSON object a line");
   write_file_atomic(path("rows.parquet"), "PAR1");
   EXPECT_EQ(user_error([&] { read_import_rows(path("rows.parquet"), {}); }),
@@ -581,6 +603,86 @@ TEST_F(TaskStoreTest, DamageIsFound) {
   EXPECT_GT(found, tried * 3 / 4) << "of " << tried;
   write_file_atomic(db(), whole);
   EXPECT_TRUE(exported() == text);
+}
+
+// Names behind which no store can be, and files that are not ours to write over.
+TEST_F(TaskStoreTest, APlaceThatCannotHoldAStoreIsRefused) {
+  const std::string row = "{\"prompt\":\"a\",\"answer\":1}\n";
+  write_file_atomic(path("rows.jsonl"), row);
+  const std::vector<ImportRow> rows = read_import_rows(path("rows.jsonl"), {});
+  const auto import_to = [&](const std::string& place) {
+    return user_error([&] { TaskStore::import(place, rows, "x"); });
+  };
+  for (const std::string place : {"", ":memory:"}) {
+    EXPECT_TRUE(import_to(place).starts_with("'" + place + "': is no file; ")) << place;
+    EXPECT_FALSE(user_error([&] { TaskStore::open(place); }).empty()) << place;
+  }
+  std::filesystem::create_symlink("loop.db", path("loop.db"));
+  ASSERT_EQ(::mkfifo(path("pipe.db").c_str(), 0600), 0);
+  for (const std::string& place :
+       {std::string("/dev/zero"), std::string("/dev/null"), path("loop.db"), path("pipe.db"),
+        path(std::string(5000, 'x')), path("rows.jsonl") + "/tasks.db"}) {
+    EXPECT_TRUE(import_to(place).starts_with(place + ": ")) << import_to(place);
+    EXPECT_TRUE(user_error([&] { TaskStore::open(place); }).starts_with(place + ": ")) << place;
+  }
+  for (const std::string& bytes : {std::string("S"), std::string(50, 'x')}) {
+    write_file_atomic(db(), bytes);
+    EXPECT_TRUE(import_to(db()).starts_with(db() + ": ")) << import_to(db());
+    EXPECT_EQ(read_file(db()), bytes);
+  }
+  std::filesystem::remove(db());
+  write_file_atomic(db() + "-wal", "rows of another database");
+  EXPECT_EQ(import_to(db()), db() +
+                                 "-wal: is the log of a database that is gone; put the database "
+                                 "back beside it, or remove it");
+  EXPECT_FALSE(std::filesystem::exists(db()));
+  EXPECT_EQ(read_file(db() + "-wal"), "rows of another database");
+}
+
+// Bits of texts and numbers, which SQLite does not look at: whatever is read is what was imported.
+TEST_F(TaskStoreTest, NoFlippedBitOfATaskIsRead) {
+  std::string text;
+  for (int i = 0; i < 12; ++i) {
+    const std::string n = std::to_string(i);
+    text += "{\"prompt\":\"how many are " + n + " apples\",\"answer\":" + n + ",\"note\":\"x\"}\n";
+    text += "{\"data_source\":\"d\",\"prompt\":[{\"role\":\"user\",\"content\":\"and " + n +
+            "\"}],\"reward_model\":{\"ground_truth\":" + n +
+            "},\"extra_info\":{\"split\":\"train\"}}\n";
+    text += "{\"prompt\":\"3+" + n + "=\",\"answer\":{\"target\":" + std::to_string(3 + i) +
+            "},\"family\":\"chain_sum\",\"level\":1,\"seed\":5}\n";
+    text += "{\"prompt\":\"s" + n + "\",\"solution\":\"" + n + "\",\"level\":3}\n";
+  }
+  import(text);
+  const auto read = [&] {
+    std::string all;
+    for (const StoredTask& task : stored()) {
+      const TaskRow& row = task.row;
+      all += row_in_shape(task, row.shape) + " " + row.task.prompt + " " +
+             (row.task.messages.empty() ? "" : messages_json(row.task.messages)) + " " +
+             row.task.answer + " " + row.task.family + " " + std::to_string(row.task.level) + " " +
+             std::to_string(row.level.value_or(-1)) + " " + std::to_string(row.has_split) + "\n";
+    }
+    return all;
+  };
+  const std::string right = read(), whole = read_file(db());
+  int found = 0, same = 0;
+  for (size_t at = whole.size() / 16; at < whole.size(); at += 37) {
+    if (whole[at] == 0) continue;  // mostly room that nothing stands in
+    std::string bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << (at % 8)));
+    write_file_atomic(db(), bytes);
+    std::string got;
+    const std::string error = user_error([&] { got = read(); });
+    if (error.empty()) {
+      EXPECT_EQ(got, right) << at;
+      ++same;
+    } else {
+      EXPECT_TRUE(error.starts_with(db() + ": ")) << error;
+      ++found;
+    }
+  }
+  EXPECT_GT(found, 60);
+  EXPECT_GT(same, 0) << "the import's time and the keys are not read";
 }
 
 }  // namespace

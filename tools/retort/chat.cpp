@@ -112,9 +112,9 @@ int run_chat(const CommandArguments& arguments) {
   model.codec->chat_template();  // a model without one is refused before the first line is read
   Chat chat(options, model);
   watch_interrupts();
-  const bool person = ::isatty(STDIN_FILENO) != 0;
+  const bool prompted = ::isatty(STDIN_FILENO) != 0 && !parser.quiet();
   while (true) {
-    if (person) fmt::print(stderr, "> ");
+    if (prompted) fmt::print(stderr, "> ");
     std::string line;
     if (!std::getline(std::cin, line) || line == "/exit") return 0;
     if (line == "/reset") {

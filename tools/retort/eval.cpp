@@ -69,7 +69,7 @@ int run_eval(const CommandArguments& arguments) {
   parser.option(
       "--tasks", spec,
       "FAMILY:LEVELS:COUNT:SEED[:train][:repeat], a store tasks.db[:where] or a JSON Lines file; "
-      "several joined by commas",
+      "several joined by commas; retort tasks make --list shows the families",
       true);
   parser.option("--samples", settings.samples, "completions of each task");
   parser.option("--temperature", settings.temperature, "0 is greedy");
@@ -80,7 +80,7 @@ int run_eval(const CommandArguments& arguments) {
                 "longest completion; 0: 256, or what the model's positions leave");
   parser.option("--stop", settings.stop, "string that ends a completion (repeatable)");
   parser.option("--pass-at", pass_at, "k of pass@k, joined by commas");
-  parser.option("--reward", reward, "row of the rewards table; a score above 1/2 is right");
+  parser.option("--reward", reward, "one of retort score --list; a score above 1/2 is right");
   parser.option("--prompt-key", task_options.prompt_key, "key of the prompt in the rows of a file");
   parser.option("--answer-key", task_options.answer_key,
                 "key of the gold answer in the rows of a file");

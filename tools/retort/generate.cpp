@@ -34,6 +34,19 @@ struct Prompt {
   std::string place;  // FILE:LINE
 };
 
+// Messages with all that the template reads of them, calls of tools too.
+std::vector<int32_t> chat_tokens(const PromptCodec& codec, const nlohmann::ordered_json& row,
+                                 const std::string& place) {
+  const nlohmann::ordered_json& messages = checked_messages(row["messages"], place);
+  const nlohmann::ordered_json tools = tools_of(row, place);
+  codec.chat_template();  // a model without one is not the row's fault
+  try {
+    return codec.encode_messages(messages, tools);
+  } catch (const UserError& error) {
+    throw UserError(place, error.what(), "mend the row");
+  }
+}
+
 std::vector<Prompt> read_prompts(const Options& options, const PromptCodec& codec) {
   std::vector<Prompt> prompts;
   if (options.in.empty()) return {{0, codec.encode_text(options.prompt), "--prompt"}};
@@ -42,7 +55,7 @@ std::vector<Prompt> read_prompts(const Options& options, const PromptCodec& code
     prompt.place = place;
     prompt.id = row.contains("id") ? row["id"] : nlohmann::ordered_json(prompts.size());
     if (row.contains("messages"))
-      prompt.tokens = codec.encode_messages(messages_from_json(row["messages"], place));
+      prompt.tokens = chat_tokens(codec, row, place);
     else if (row.contains("prompt") && row["prompt"].is_string())
       prompt.tokens = codec.encode_text(row["prompt"].get<std::string>());
     else

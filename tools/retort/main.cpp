@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -90,6 +91,9 @@ int main(int argc, char** argv) {
     return report(error, 3);
   } catch (const Interrupted& error) {
     return report(error, 130);
+  } catch (const std::filesystem::filesystem_error& error) {  // a loop of links, a name too long
+    return report(UserError(error.path1().string(), error.code().message(), "name another place"),
+                  2);
   } catch (const std::bad_alloc&) {
     return report(std::runtime_error("this machine's memory is used up; ask for less at once"), 1);
   } catch (const c10::Error& error) {

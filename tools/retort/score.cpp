@@ -14,7 +14,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -45,6 +47,14 @@ StopReason stop_reason(const std::string& name, const std::string& place) {
                   "write eos, length or stop_string, or leave it out");
 }
 
+// The gold of a row that stands where TRL's and verl's rows have it; null when it has none.
+const Json& gold_of(const Json& row) {
+  for (const char* key : {"answer", "solution", "ground_truth"})
+    if (const Json& gold = value_of(row, key); !gold.is_null()) return gold;
+  const Json& model = value_of(row, "reward_model");
+  return model.is_object() ? value_of(model, "ground_truth") : value_of(row, "answer");
+}
+
 // What is there of {family, level, completion_tokens, stop}; further keys are the user's.
 void read_meta(const Json& meta, const std::string& place, Row& row) {
   if (!meta.is_object())
@@ -54,12 +64,12 @@ void read_meta(const Json& meta, const std::string& place, Row& row) {
                     std::string("write a ") + kind + " or leave it out");
   };
   const auto text = [&](const char* key) -> std::optional<std::string> {
-    if (!meta.contains(key)) return std::nullopt;
+    if (value_of(meta, key).is_null()) return std::nullopt;
     if (!meta[key].is_string()) refuse(key, "text");
     return meta[key].get<std::string>();
   };
   const auto count = [&](const char* key) -> std::optional<int32_t> {
-    if (!meta.contains(key)) return std::nullopt;
+    if (value_of(meta, key).is_null()) return std::nullopt;
     if (!meta[key].is_number_unsigned() || !std::in_range<int32_t>(meta[key].get<uint64_t>()))
       refuse(key, "whole number of 31 bits");
     return meta[key].get<int32_t>();
@@ -80,8 +90,8 @@ Row read_row(const Json& json, const std::string& place, size_t index) {
     row.task.messages = messages_from_json(json["prompt"], place);
   else if (json.contains("prompt") && json["prompt"].is_string())
     row.task.prompt = json["prompt"].get<std::string>();
-  row.task.answer = json.contains("answer") ? json["answer"].dump() : "null";
-  if (json.contains("meta")) read_meta(json["meta"], place, row);
+  row.task.answer = gold_of(json).dump();
+  if (const Json& meta = value_of(json, "meta"); !meta.is_null()) read_meta(meta, place, row);
   return row;
 }
 
@@ -103,7 +113,8 @@ std::string verdict_line(const Json& id, const Verdict& verdict) {
 }
 
 // Rows scored together, so that a program has several of them under way: full batches of a writer
-// that is fast, what there is when it pauses, since it may wait for the answers.
+// that is fast, what there is when it pauses, since it may wait for the answers. A batch is what
+// takes about a second, so that a slow program's verdicts are written and told as they come.
 class Batch {
  public:
   Batch(const RewardSet& rewards, RowWriter& writer, Progress& progress)
@@ -112,14 +123,14 @@ class Batch {
   size_t rows() const { return scored_ + waiting_.size(); }  // so far
 
   void add(Row row) {
-    constexpr size_t kRows = 64;
     waiting_.push_back(std::move(row));
-    if (waiting_.size() == kRows) score();
+    if (waiting_.size() == rows_in_batch_) score();
   }
 
   // What waits is scored, written and sent.
   void score() {
     if (waiting_.empty()) return;
+    const auto started = std::chrono::steady_clock::now();
     std::vector<ScoreRequest> requests;
     for (size_t i = 0; i < waiting_.size(); ++i)
       requests.push_back({{0, static_cast<uint32_t>(scored_ + i), 0, 0},
@@ -128,6 +139,9 @@ class Batch {
     const std::vector<Verdict> verdicts = rewards_.score_all(requests);
     for (size_t i = 0; i < waiting_.size(); ++i)
       writer_.write(verdict_line(waiting_[i].id, verdicts[i]));
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+    const double in_a_second = static_cast<double>(waiting_.size()) / std::max(took.count(), 1e-9);
+    rows_in_batch_ = static_cast<size_t>(std::clamp(in_a_second, kLeastRows, kMostRows));
     scored_ += waiting_.size();
     waiting_.clear();
     writer_.flush();
@@ -140,6 +154,8 @@ class Batch {
   Progress& progress_;
   std::vector<Row> waiting_;
   size_t scored_ = 0;
+  static constexpr double kLeastRows = 8, kMostRows = 64;
+  size_t rows_in_batch_ = static_cast<size_t>(kLeastRows);
 };
 
 void list_rewards(bool as_json) {
@@ -206,7 +222,8 @@ int run_score(const CommandArguments& arguments) {
   parser.option("--weight", weights,
                 "factor in the sum, one for each --reward in their order (repeatable); default 1");
   parser.option("--in", in,
-                "JSON Lines of {\"completion\", \"answer\"}, optional \"id\", \"prompt\", "
+                "JSON Lines of {\"completion\", \"answer\"} (the gold also where TRL's and verl's "
+                "rows have it), optional \"id\", \"prompt\", "
                 "\"meta\" {family, level, completion_tokens, stop}; - is standard input");
   parser.option("--out", out,
                 "JSON Lines, one a row, in the order of the rows; - is standard output");

@@ -133,40 +133,6 @@ class Chat {
   const std::string place_;
 };
 
-// The value under `key`; null when there is none. (Where a file holds rows of several kinds, tables
-// of columns write null for the others'.)
-const Json& value_of(const Json& row, const std::string& key) {
-  static const Json kNone;
-  const auto at = row.find(key);
-  return at == row.end() ? kNone : *at;
-}
-
-// A list of messages; its further keys are the template's. A message that calls tools may be
-// without a content, or have null there.
-const Json& checked_messages(const Json& messages, const std::string& place) {
-  Json checked = messages;
-  if (checked.is_array())
-    for (Json& message : checked) {
-      const bool calls = message.is_object() && value_of(message, "tool_calls").is_array() &&
-                         !message["tool_calls"].empty();
-      if (calls && value_of(message, "content").is_null()) message["content"] = "";
-    }
-  messages_from_json(checked, place);
-  return messages;
-}
-
-// The tools, which TRL's rows may hold as a text of JSON.
-Json tools_of(const Json& row, const std::string& place) {
-  const Json& tools = value_of(row, "tools");
-  const Json list = tools.is_string()
-                        ? Json::parse(tools.get<std::string>(), nullptr, /*allow_exceptions=*/false)
-                        : tools;
-  if (!list.is_null() && !list.is_array())
-    throw UserError(place, "\"tools\" is no list",
-                    "give a list of tool descriptions, or the same as a text of JSON");
-  return list;
-}
-
 TrainingSequence row_sequence(const Json& row, const std::string& place, const SftSection& sft,
                               const PromptCodec& codec) {
   const Json tools = tools_of(row, place);
