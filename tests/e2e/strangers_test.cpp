@@ -191,8 +191,35 @@ TEST_F(Strangers, AtTheLearnersPortDisturbNobody) {
   for (const std::string from : {"127.0.1.3", "127.0.1.6"})
     EXPECT_EQ(lines_with(log, from + " sent bytes that are no message of a worker"), 1u) << log;
   EXPECT_EQ(lines_with(log, "refused a stranger from 127.0.1.7: "), 1u) << log;
-  EXPECT_GE(lines_with(log, "a connection was refused: "), 1u) << log;
-  EXPECT_LE(lines_with(log, " warning: "), 12u) << log;
+  for (const std::string from : {"127.0.1.1", "127.0.1.2"})
+    EXPECT_GE(lines_with(log, "a connection from " + from + " was refused: "), 1u) << log;
+  EXPECT_LE(lines_with(log, " warning: "), 20u) << log;
+}
+
+// A thousand that say nothing, at a learner that may have 256 open files.
+TEST_F(Strangers, AThousandTakeNeitherDescriptorsNorTheWorkersPlace) {
+  const std::string run = path("crowd");
+  Started learner(learn(run, "tcp://127.0.0.1:*", "--silence-s 60"), "prlimit --nofile=256:256");
+  const std::string endpoint = endpoint_of(run, learner);
+  std::vector<std::unique_ptr<Stranger>> silent;
+  for (int i = 0; i < 1000 && learner.running(); ++i)
+    silent.push_back(std::make_unique<Stranger>("127.0.1.9", port_of(endpoint)));
+  const auto descriptors = [&] {
+    return std::distance(fs::directory_iterator("/proc/" + std::to_string(learner.id()) + "/fd"),
+                         fs::directory_iterator());
+  };
+  EXPECT_LE(descriptors(), 192);
+  // Others come in at once, and make the run.
+  Started first(rollout(run, endpoint, "--patience-s 5")), second(rollout(run, endpoint));
+  const ProgramResult result = learner.end();
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(first.end(60).code, 0) << first.said();
+  EXPECT_EQ(second.end(60).code, 0) << second.said();
+  const std::string log = file_text(run + "/log.txt");
+  EXPECT_EQ(lines_with(log, "a connection from 127.0.1.9 was refused: it has 96 connections open"),
+            1u)
+      << log;
+  expect_the_quiet_bytes(run);
 }
 
 TEST_F(Strangers, APortInUseIsTold) {
