@@ -218,6 +218,24 @@ TEST(Commands, TheDoctorMissesWhatIsTakenAway) {
   EXPECT_NE(disk.out.find("missing  disk"), std::string::npos) << disk.out;
 }
 
+TEST(Commands, ALimitOfAddressSpaceIsToldBeforehandAndWhereItEnds) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer needs all address space";
+#endif
+  const ProgramResult told = run_retort("doctor --json", "prlimit --as=1000000000:3000000000");
+  EXPECT_EQ(told.code, 3);
+  EXPECT_EQ(told.err,
+            "retort: address space: 1000000000 bytes; can be raised to: 3000000000 bytes; the "
+            "quickstart needs 2.0 GiB; ulimit -v 2097152\n");
+  const TemporaryFolder folder;
+  const ProgramResult ends =
+      run_retort("train tests/configs/tiny.toml --quiet --run '" + folder.path("run") + "'",
+                 "prlimit --as=700000000");
+  EXPECT_EQ(ends.code, 1);
+  EXPECT_EQ(ends.err.rfind("retort: memory: what this machine, or a limit, gives", 0), 0u)
+      << ends.err;
+}
+
 TEST(Commands, TheSeedAloneDecidesTheSamples) {
   const TemporaryFolder folder;
   write_text(folder.path("in"),

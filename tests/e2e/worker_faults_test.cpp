@@ -292,6 +292,25 @@ TEST_F(WorkerFaults, AKilledWorkerOfLearnIsNoticedByItsConnection) {
   expect_no_process_left(run);
 }
 
+// A worker outlives its learner and finds another run's in its place.
+TEST_F(WorkerFaults, AWorkerThatComesBackToAnotherRunIsRefusedAloud) {
+  const std::string run = path("first_run"), other = path("other_run");
+  Processes all = start(true, run);
+  ASSERT_TRUE(has_done(run, 2));
+  all.learner->signal(SIGKILL);
+  EXPECT_EQ(all.learner->end().code, 137);
+  Started another(learn(other, all.endpoint));
+  for (const auto& worker : all.workers) {
+    const ProgramResult left = worker->end(60);
+    EXPECT_EQ(left.code, 2);
+    expect_says(left.err, "retort: --connect " + all.endpoint +
+                              ": the learner refuses this worker: the run token differs; start it "
+                              "with the learner's program, configuration and token\n");
+  }
+  another.signal(SIGINT);
+  EXPECT_EQ(another.end(60).code, 130) << another.said();
+}
+
 // A worker that is there and gives nothing: two waves of a step's six groups are given up.
 TEST_F(WorkerFaults, TooManyGroupsGivenUpEndTheRunAtTheirSetting) {
   const std::string run = path("nothing");

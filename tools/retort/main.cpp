@@ -72,6 +72,19 @@ int flushed(int code) {
   return code;
 }
 
+// LibTorch's allocator has no exception of its own.
+bool is_out_of_memory(const c10::Error& error) {
+  return std::string_view(error.what_without_backtrace()).find("can't allocate memory") !=
+         std::string_view::npos;
+}
+
+int report_no_memory() {
+  fmt::print(stderr,
+             "retort: memory: what this machine, or a limit, gives this process is used up; ask "
+             "for less at once (retort doctor says what there is)\n");
+  return 1;
+}
+
 int report(const std::exception& error, int code) {
   fmt::print(stderr, "retort: {}\n", one_line(error.what()));
   return code;
@@ -91,8 +104,9 @@ int main(int argc, char** argv) {
   } catch (const Interrupted& error) {
     return report(error, 130);
   } catch (const std::bad_alloc&) {
-    return report(std::runtime_error("this machine's memory is used up; ask for less at once"), 1);
+    return report_no_memory();
   } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) return report_no_memory();
     return report(std::runtime_error(error.what_without_backtrace()), 1);
   } catch (const std::exception& error) {
     return report(error, 1);
