@@ -29,6 +29,7 @@ constexpr int64_t kLargestMessage = (int64_t{1} << 30) + (int64_t{1} << 20);  //
 constexpr size_t kMostLogged = 100;  // lines about strangers
 constexpr int kMostLoggedOfOne = 3;  // of one address
 constexpr int kHandshakeMs = 10000;  // then a connection that says nothing is closed
+constexpr int kBacklog = 1024;       // connections not accepted yet: a crowd delays nobody
 constexpr int kReconnectMs = 50, kLongestReconnectMs = 1000;
 
 std::span<const uint8_t> bytes_of(const std::string& text) {
@@ -65,6 +66,7 @@ class RouterWire final : public Wire {
     set_common(socket_, options.endpoint);
     socket_.set(ZMQ_ROUTER_MANDATORY, 1);
     socket_.set(ZMQ_HANDSHAKE_IVL, kHandshakeMs);
+    socket_.set(ZMQ_BACKLOG, kBacklog);
     if (options.keys) {
       gate_.emplace(context_, options.worker_keys);
       socket_.set(ZMQ_CURVE_SERVER, 1);

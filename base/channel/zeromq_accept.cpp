@@ -145,6 +145,7 @@ std::optional<AcceptedPeers::Refused> AcceptedPeers::next_refused() {
 }  // namespace retort
 
 // In place of the C library's: a program's own definition is the one that libraries call.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" __attribute__((visibility("default"))) int accept4(int listening, sockaddr* address,
                                                               socklen_t* size, int flags) {
   const auto connection = static_cast<int>(::syscall(SYS_accept4, listening, address, size, flags));

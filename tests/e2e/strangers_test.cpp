@@ -51,6 +51,7 @@ class Stranger {
     const sockaddr_in own = address_of(from, 0), there = address_of("127.0.0.1", port);
     const timeval patience = {2, 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     connected_ = ::bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0 &&
                  ::connect(socket_, reinterpret_cast<const sockaddr*>(&there), sizeof there) == 0;
   }
@@ -64,13 +65,23 @@ class Stranger {
     return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(bytes.size());
   }
-  // ZMTP 3.0, mechanism NULL, as a DEALER.
+  // ZMTP 3.0, mechanism NULL, as a DEALER; until the other side's READY is here, before which a
+  // frame would be a breach of the handshake.
   bool shake_hands() const {
     std::string greeting("\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL", 16);
     greeting.resize(64, '\0');
     const std::string body =
         std::string("\x05READY\x0bSocket-Type", 18) + std::string("\0\0\0\x06", 4) + "DEALER";
-    return say(greeting + '\x04' + static_cast<char>(body.size()) + body);
+    if (!say(greeting + '\x04' + static_cast<char>(body.size()) + body)) return false;
+    const std::string head = hear(64 + 2);
+    return head.size() == 66 && hear(static_cast<uint8_t>(head[65])).size() > 0;
+  }
+  // So many bytes, or what came of them within two seconds.
+  std::string hear(size_t count) const {
+    std::string bytes(count, '\0');
+    const ssize_t got = ::recv(socket_, bytes.data(), count, MSG_WAITALL);
+    bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    return bytes;
   }
   bool say_frame(const std::string& bytes, bool more = false) const {
     return say(long_head(bytes.size(), more) + bytes);

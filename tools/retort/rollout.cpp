@@ -2,7 +2,6 @@
 // and sends samples until the run is over.
 //
 //   connect -> [take assignments -> fetch their Version -> decode -> send samples] -> flush
-#include "base/check.h"
 #include "base/child_process.h"
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -25,7 +24,6 @@ namespace {
 
 constexpr double kLookS = 0.5;       // between two looks whether to go on
 constexpr double kAnswerS = 0.0005;  // a learner on this machine that has more answers within
-constexpr double kFlushS = 600;      // the learner acknowledges when a step is in its record
 
 struct Options {
   std::string config, name;
@@ -83,9 +81,9 @@ void serve(Worker& worker, const RemoteWorker& learner, const Options& options) 
     wait.over();
     if (!worker.step()) return;
   }
-  const SendResult flushed = worker.flush(Deadline::after(interrupted() ? 1 : kFlushS));
-  RT_CHECK(interrupted() || flushed != SendResult::kTimeout)
-      << "the learner acknowledged nothing for " << kFlushS << " s";
+  const SendResult flushed = worker.flush(Deadline::after(interrupted() ? 1 : options.patience_s));
+  if (flushed == SendResult::kTimeout && !interrupted())
+    give_up(options, "the learner acknowledged nothing");
 }
 
 }  // namespace
