@@ -133,7 +133,8 @@ std::optional<ConnectionNews> ConnectionMonitor::next() {
     case ZMQ_EVENT_DISCONNECTED:
       return ConnectionNews{Kind::kClosed, "", static_cast<int>(value)};
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-      return ConnectionNews{Kind::kKeyRefused, "the key was refused"};
+      return ConnectionNews{Kind::kKeyRefused,
+                            "the key was refused: it is not in the learner's list"};
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       return ConnectionNews{
           Kind::kFailed,

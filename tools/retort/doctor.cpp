@@ -13,6 +13,7 @@
 #include <ATen/Context.h>
 #include <fmt/format.h>
 #include <torch/headeronly/version.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -25,6 +26,7 @@ namespace {
 constexpr int64_t kNeededMemory = int64_t{1} << 30;
 constexpr int64_t kNeededDisk = int64_t{256} << 20;
 constexpr int64_t kNeededOpenFiles = 256;
+constexpr int64_t kNeededProcesses = 128;  // threads count: a learner and two workers have some 30
 constexpr int64_t kNeededAddressSpace = int64_t{2} << 30;  // libraries and stacks beside the memory
 
 double as_number(const std::optional<int64_t>& limit) {
@@ -185,6 +187,15 @@ Finding find_open_files() {
   return finding;
 }
 
+Finding find_processes() {
+  const Limit limit = processes_limit();
+  Finding finding = limit_finding("processes", limit);
+  if (::geteuid() == 0) return finding;  // whom it does not bind
+  need_at_least(finding, limit, kNeededProcesses, fmt::format("ulimit -u {}", kNeededProcesses),
+                fmt::format("as root: prlimit --nproc={} --pid $$", kNeededProcesses));
+  return finding;
+}
+
 Finding find_address_space() {
   const Limit limit = address_space_limit();
   Finding finding = limit_finding("address space", limit, " bytes");
@@ -201,10 +212,9 @@ Findings examine() {
   find_gpus(findings);
   for (Finding (*find)() : {find_nccl, find_zeromq}) findings.push_back(find());
   findings.push_back({"SQLite", FindingState::kOk, sqlite_version()});
-  for (Finding (*find)() :
-       {find_cores, find_memory, find_disk, find_namespaces, find_open_files, find_address_space})
+  for (Finding (*find)() : {find_cores, find_memory, find_disk, find_namespaces, find_open_files,
+                            find_processes, find_address_space})
     findings.push_back(find());
-  findings.push_back(limit_finding("processes", processes_limit()));
   findings.push_back(limit_finding("locked memory", locked_memory_limit(), " bytes"));
   return findings;
 }

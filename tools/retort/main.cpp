@@ -19,6 +19,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace retort {
 namespace {
@@ -90,6 +91,17 @@ int report(const std::exception& error, int code) {
   return code;
 }
 
+// Of a thread that could not be started; others are reported as they are.
+int report(const std::system_error& error) {
+  if (error.code() != std::errc::resource_unavailable_try_again)
+    return report(static_cast<const std::exception&>(error), 1);
+  fmt::print(stderr,
+             "retort: threads: one more cannot be started ({}); raise the limit of processes: "
+             "ulimit -u 128 (retort doctor)\n",
+             error.code().message());
+  return 3;
+}
+
 }  // namespace
 }  // namespace retort
 
@@ -108,6 +120,8 @@ int main(int argc, char** argv) {
   } catch (const c10::Error& error) {
     if (is_out_of_memory(error)) return report_no_memory();
     return report(std::runtime_error(error.what_without_backtrace()), 1);
+  } catch (const std::system_error& error) {
+    return report(error);
   } catch (const std::exception& error) {
     return report(error, 1);
   }
