@@ -1,11 +1,11 @@
 #include "base/child_process.h"
 
 #include "base/check.h"
+#include "base/spawn.h"
 #include "base/wait_system.h"
 
 #include <fcntl.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): kill
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,22 +61,14 @@ ChildProcess::ChildProcess(const std::vector<std::string>& arguments,
                                      O_WRONLY | O_CREAT | O_APPEND, 0644);
     posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
   }
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
   std::vector<std::string> argv = {"retort"};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   std::vector<std::pair<std::string, std::string>> all = variables;
   all.emplace_back(kVariable, std::to_string(kChildEnd));
   std::vector<std::string> env = environment(all);
-  const int error = ::posix_spawn(&child_, "/proc/self/exe", &actions, &attributes,
-                                  pointers(argv).data(), pointers(env).data());
+  const int error = spawn_in_own_group(&child_, "/proc/self/exe", actions, pointers(argv).data(),
+                                       pointers(env).data());
   posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
   ::close(ends[0]);
   pipe_ = ends[1];
   if (error != 0) {

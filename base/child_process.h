@@ -2,8 +2,6 @@
 // A child process that ends with this one: it holds the read end of a pipe whose other end only
 // this process has, and leaves when that reports end of file, however this process ended. (A
 // parent-death signal would follow the thread that started it.)
-//
-// posix_spawn and not fork: a process with many threads, much memory or a GPU is not copied.
 #include "base/wait.h"
 
 #include <sys/types.h>

@@ -2,11 +2,11 @@
 
 #include "base/check.h"
 #include "base/error.h"
+#include "base/spawn.h"
 #include "base/wait_system.h"
 
 #include <fcntl.h>
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): sigtimedwait, kill
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,18 +71,9 @@ LineProcess::LineProcess(const std::string& path, const std::string& place) : pa
   posix_spawn_file_actions_adddup2(&actions, in.read, STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, out.write, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err.write, STDERR_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
   std::array<char*, 2> argv = {path_.data(), nullptr};
-  const int error =
-      ::posix_spawn(&child_, path_.c_str(), &actions, &attributes, argv.data(), environ);
+  const int error = spawn_in_own_group(&child_, path_.c_str(), actions, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  posix_spawnattr_destroy(&attributes);
   for (int* theirs : {&in.read, &out.write, &err.write}) close_end(*theirs);
   in_ = in.write;
   out_ = out.read;

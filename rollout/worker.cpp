@@ -34,8 +34,9 @@ void Worker::check_fits(const Task& task) const {
 void Worker::submit_next() {
   if (version_ != next_->version) {
     if (!engine_.idle()) return;
-    if (weights_ && !weights_(next_->version)) {
-      closed_ = true;
+    const Weights weights = weights_ ? weights_(next_->version) : Weights::kHere;
+    if (weights != Weights::kHere) {
+      closed_ = weights == Weights::kClosed;
       next_.reset();
       return;
     }
@@ -56,7 +57,7 @@ Worker::Taken Worker::take_assignments(Deadline deadline) {
     if (next_) {
       submit_next();
       if (next_ || closed_) break;
-      some = true;
+      some |= !engine_.idle();
     }
     if (closed_ || !has_room()) break;
     const bool first = engine_.idle();

@@ -25,9 +25,13 @@ struct WorkerSettings {
 
 class Worker {
  public:
+  enum class Weights {
+    kHere,
+    kOver,    // nobody asks for this Version any more: the assignment that names it is void
+    kClosed,  // the learner is gone
+  };
   // Makes the policy compute with the Version of this number; called when the engine is idle.
-  // False: the learner is gone.
-  using WeightSource = std::function<bool(uint32_t number)>;
+  using WeightSource = std::function<Weights(uint32_t number)>;
 
   // Policy and codec must outlive the worker. Without `weights` the policy's own are those of
   // whatever Version is asked for (a learner in the same process changes them in place).

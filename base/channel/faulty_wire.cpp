@@ -41,6 +41,7 @@ class FaultyWire final : public Wire {
     held_.clear();
     inner_->reset();
   }
+  std::vector<std::string> departed() override { return inner_->departed(); }
   std::string name() const override { return inner_->name() + " with faults"; }
   std::string trouble() const override { return inner_->trouble(); }
   double resend_after_s() const override { return std::min(0.02, inner_->resend_after_s()); }

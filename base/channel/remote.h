@@ -10,11 +10,11 @@
 //   - Hello. A worker says the protocol's revision, its build, the digest of its configuration and
 //     the run token; a learner that has others refuses it, says which differs, and logs it.
 //   - Credits are a worker's: each may have `credits` samples unacknowledged.
-//   - Silence. Who was not heard for `silence_s` is lost. A worker that is lost, or says goodbye,
-//   has
-//     what is missing of its assignments assigned again; one that comes back is greeted anew and
-//     sends again what was not acknowledged. A learner that is lost is looked for until a deadline
-//     ends the wait.
+//   - Silence. Who was not heard for `silence_s` is lost, and so is a worker whose connection was
+//     closed and that does not come back within three seconds. A worker that is lost, or says
+//     goodbye, has what is missing of its assignments assigned again; one that comes back is
+//     greeted anew and sends again what was not acknowledged. A learner that is lost is looked for
+//     until a deadline ends the wait.
 //   - Assignments are pulled: one is handed to a worker when its TaskReceiver waits for one.
 //   - Versions of the weights are pulled too: see version_stream.h.
 //   - Bytes that are no message of the protocol are counted, logged once a peer, and dropped.

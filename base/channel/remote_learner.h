@@ -44,6 +44,8 @@ class RemoteLearner::State {
     Session(uint64_t name, const LinkTiming& timing, LinkTime now) : link(name, timing, now) {}
     Link link;
     std::string peer, from, worker;
+    std::string departed;  // the peer whose connection was closed, until it speaks by another one
+    LinkTime departed_at;
     uint64_t instance = 0;  // of the worker's process
     uint64_t limit = 0;     // assignments it may have been sent
     uint64_t assigned = 0;  // assignments it was sent
@@ -96,6 +98,7 @@ class RemoteLearner::State {
   bool on_sample(Session& session, const SharedBytes& body);
   void release(const SampleId& id, Entry& entry);
   void lose_session(uint64_t name, const std::string& why, bool process_ended = false);
+  void look_for_departed(LinkTime now);
   void speak(LinkTime now);
   void share(LinkTime now);
   LinkTime look_at_clock();

@@ -16,6 +16,8 @@ constexpr double kLastWordsSeconds = 1;    // for workers to hear that the run i
 constexpr double kLastAcksSeconds = 0.25;  // for workers to hear the last acknowledgements
 constexpr double kLookSeconds = 0.1;       // between two looks at what the workers do
 constexpr size_t kMostLogged = 100;        // lines about strangers
+// For a worker whose connection was closed to come by another one: it tries every second.
+constexpr double kReturnSeconds = 3;
 
 }  // namespace
 
@@ -51,6 +53,7 @@ void RemoteLearner::State::run() {
       if (!arrival) break;
       handle(*arrival, now);
     }
+    look_for_departed(now);
   }
 }
 
@@ -60,7 +63,10 @@ LinkTime RemoteLearner::State::look_at_clock() {
   const LinkTime now = LinkClock::now();
   const double unheard = seconds(now - clock_seen_);
   if (unheard > options_.timing.heartbeat_s + kUnheardSeconds) {
-    for (auto& [name, session] : sessions_) session.link.excuse(now - clock_seen_);
+    for (auto& [name, session] : sessions_) {
+      session.link.excuse(now - clock_seen_);
+      session.departed_at += now - clock_seen_;
+    }
     if (unheard > options_.timing.silence_s)
       log::info(stopped_text(unheard) + ": what its workers said meanwhile is read now");
   }
@@ -165,6 +171,8 @@ void RemoteLearner::State::handle(const WireArrival& arrival, LinkTime now) {
   Session& session = found->second;
   session.peer = arrival.peer;
   session.from = arrival.from;
+  // What it said before its connection was closed may be read behind that.
+  if (arrival.peer != session.departed) session.departed.clear();
   const bool good = session.link.receive(
       *packet, arrival, now,
       [&](uint8_t kind, const SharedBytes& body) { return deliver(session, kind, body); });
@@ -211,6 +219,7 @@ void RemoteLearner::State::greet(const WireArrival& arrival, const Packet& packe
   }
   found->second.peer = arrival.peer;
   found->second.from = arrival.from;
+  found->second.departed.clear();
   send_packet(arrival.peer, PacketKind::kWelcome, packet.session,
               write_welcome({instance_, options_.credits}));
 }
@@ -315,6 +324,16 @@ void RemoteLearner::State::release(const SampleId& id, Entry& entry) {
 
 // ---- turns
 
+// Whose connection was closed: it has kReturnSeconds to come by another one.
+void RemoteLearner::State::look_for_departed(LinkTime now) {
+  for (const std::string& peer : wire_->departed())
+    for (auto& [name, session] : sessions_)
+      if (session.peer == peer) {
+        session.departed = peer;
+        session.departed_at = now;
+      }
+}
+
 // Everything that the sessions are to hear, and who is heard no more.
 void RemoteLearner::State::speak(LinkTime now) {
   bool closed = false, nothing_waits = false;
@@ -323,7 +342,7 @@ void RemoteLearner::State::speak(LinkTime now) {
     closed = receiver_closed_;
     nothing_waits = tasks_closed_ && assignments_.empty();
   }
-  std::vector<std::pair<uint64_t, bool>> over;
+  std::vector<std::pair<uint64_t, std::string>> over;  // and why
   for (auto& [name, session] : sessions_) {
     Link& link = session.link;
     if (!session.acknowledged.empty()) {
@@ -340,11 +359,14 @@ void RemoteLearner::State::speak(LinkTime now) {
     }
     link.flush(
         now, [&, &peer = session.peer](const WireMessage& message) { wire_->send(peer, message); });
-    if (session.gone || link.silent(now)) over.emplace_back(name, session.gone);
+    if (session.gone || link.silent(now))
+      over.emplace_back(name, "nothing was heard of it for " +
+                                  std::to_string(static_cast<int>(options_.timing.silence_s)) +
+                                  " s");
+    else if (!session.departed.empty() && seconds(now - session.departed_at) >= kReturnSeconds)
+      over.emplace_back(name, "its connection is closed");
   }
-  for (const auto& [name, gone] : over)
-    lose_session(name, "nothing was heard of it for " +
-                           std::to_string(static_cast<int>(options_.timing.silence_s)) + " s");
+  for (const auto& [name, why] : over) lose_session(name, why);
 }
 
 std::vector<WorkerRow> RemoteLearner::State::look_at_workers(LinkTime now) {

@@ -133,6 +133,7 @@ AssignmentReceived RemoteWorker::State::receive_task(Deadline deadline) {
   if (assignments_.empty()) return {ReceiveKind::kClosed, std::nullopt, ""};
   AssignmentReceived received{ReceiveKind::kReceived, std::move(assignments_.front()), ""};
   assignments_.pop_front();
+  assigned_by_ = learner_;
   return received;
 }
 
@@ -142,6 +143,11 @@ bool RemoteWorker::State::version_is_here(uint32_t number) const {
   return version_ && version_->version.number == number && version_learner_ == learner_;
 }
 
+// What the last assignment names a later learner may have never had, and may wait for its samples.
+bool RemoteWorker::State::is_of_a_predecessor() const {
+  return assigned_by_ != 0 && assigned_by_ != learner_;
+}
+
 VersionReceived RemoteWorker::State::version(uint32_t number, Deadline deadline) {
   std::unique_lock lock(mutex_);
   const WaitScope what("Version " + std::to_string(number) + " of the weights",
@@ -149,23 +155,32 @@ VersionReceived RemoteWorker::State::version(uint32_t number, Deadline deadline)
   // One at a time.
   if (!wait_until(changed_, lock, what, deadline, [&] {
         return version_is_here(number) || !version_wanted_ || *version_wanted_ == number ||
-               is_closed();
+               is_closed() || is_of_a_predecessor();
       }))
-    return {ReceiveKind::kTimeout, nullptr, waited_text(what)};
-  if (!version_is_here(number) && !version_wanted_ && !is_closed()) {
+    return {ReceiveKind::kTimeout, nullptr, waited_text(what), false};
+  if (!version_is_here(number) && !version_wanted_ && !is_closed() && !is_of_a_predecessor()) {
     version_wanted_ = number;
     version_problem_.clear();
+    version_over_ = false;
     wire_->wake();
   }
   const bool ended = wait_until(changed_, lock, what, deadline, [&] {
-    return version_is_here(number) || version_wanted_ != number || is_closed();
+    return version_is_here(number) || version_wanted_ != number || is_closed() ||
+           is_of_a_predecessor();
   });
-  if (version_is_here(number)) return {ReceiveKind::kReceived, version_, ""};
-  if (ended) return {ReceiveKind::kClosed, nullptr, version_problem_};
-  version_wanted_.reset();
-  changed_.notify_all();
-  wire_->wake();
-  return {ReceiveKind::kTimeout, nullptr, waited_text(what)};
+  if (version_is_here(number)) return {ReceiveKind::kReceived, version_, "", false};
+  const bool of_a_predecessor = is_of_a_predecessor() && !is_closed();
+  if (ended && !of_a_predecessor)
+    return {ReceiveKind::kClosed, nullptr, version_problem_, version_over_};
+  if (version_wanted_ == number) {
+    version_wanted_.reset();
+    changed_.notify_all();
+    wire_->wake();
+  }
+  if (of_a_predecessor)
+    return {ReceiveKind::kClosed, nullptr,
+            "Version " + std::to_string(number) + " was asked for by a learner that is gone", true};
+  return {ReceiveKind::kTimeout, nullptr, waited_text(what), false};
 }
 
 // ---- the rest

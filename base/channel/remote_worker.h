@@ -49,6 +49,7 @@ class RemoteWorker::State {
   double seconds_silent() const;                         // the mutex is held
   bool is_closed() const;                                // the mutex is held
   bool version_is_here(uint32_t number) const;           // the mutex is held
+  bool is_of_a_predecessor() const;                      // the last assignment; the mutex is held
 
   // remote_worker_wire.cpp
   void handle(const WireArrival& arrival, LinkTime now);
@@ -66,7 +67,8 @@ class RemoteWorker::State {
   bool on_gone(std::span<const uint8_t> bytes);
   bool on_chunk(std::span<const uint8_t> bytes);
   void fetch();
-  void end_fetch(std::shared_ptr<const VersionBytes> version, const std::string& problem);
+  void end_fetch(std::shared_ptr<const VersionBytes> version, const std::string& problem,
+                 bool over = false);
   LinkTime look_at_clock();
   LinkTime next_due(LinkTime now) const;
 
@@ -105,12 +107,14 @@ class RemoteWorker::State {
   bool sender_closed_ = false;
   bool receiver_closed_ = false;
   std::deque<Assignment> assignments_;
-  size_t tasks_wanted_ = 0;  // receivers that wait
+  uint64_t assigned_by_ = 0;  // instance of the learner whose assignment was handed out last
+  size_t tasks_wanted_ = 0;   // receivers that wait
   bool tasks_closed_ = false;
   std::optional<uint32_t> version_wanted_;
   std::shared_ptr<const VersionBytes> version_;
   uint64_t version_learner_ = 0;  // instance of the learner it came from
   std::string version_problem_;   // why the one wanted cannot be had
+  bool version_over_ = false;     // and that nobody asks for it
   bool reset_wanted_ = false;
   bool stopping_ = false;
   bool garbage_logged_ = false;

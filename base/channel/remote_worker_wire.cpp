@@ -311,9 +311,10 @@ bool RemoteWorker::State::on_gone(std::span<const uint8_t> bytes) {
   const auto range = read_range(bytes);
   if (!range) return false;
   if (fetch_ && fetch_->number == range->number)
-    end_fetch(nullptr, "Version " + std::to_string(range->number) +
-                           " is gone: the learner keeps Version " + std::to_string(range->offset) +
-                           " and later ones");
+    end_fetch(nullptr,
+              "Version " + std::to_string(range->number) + " is gone: the learner keeps Version " +
+                  std::to_string(range->offset) + " and later ones",
+              true);
   return true;
 }
 
@@ -348,11 +349,12 @@ bool RemoteWorker::State::on_chunk(std::span<const uint8_t> bytes) {
 }
 
 void RemoteWorker::State::end_fetch(std::shared_ptr<const VersionBytes> version,
-                                    const std::string& problem) {
+                                    const std::string& problem, bool over) {
   fetch_.reset();
   const std::lock_guard lock(mutex_);
   version_wanted_.reset();
   version_problem_ = problem;
+  version_over_ = over;
   if (version) {
     if (version_ != version) spare_ = std::move(version_);
     version_ = std::move(version);

@@ -30,7 +30,12 @@ struct VersionBytes {
 struct VersionReceived {
   ReceiveKind kind = ReceiveKind::kClosed;
   std::shared_ptr<const VersionBytes> version;  // when kReceived
-  std::string waited;                           // when kTimeout: for what, and who holds it
+  // When kTimeout: for what, and who holds it. When kClosed: why it cannot be had; "" when the
+  // channel is closed.
+  std::string waited;
+  // With kClosed: nobody asks for it any more. The learner has later ones, or it is a new one that
+  // resumed the run and assigns anew what its predecessor had assigned.
+  bool over = false;
 };
 
 // Bytes of a tensor; nullopt for a type that is not known, a negative dimension, or more than 2^62.

@@ -58,6 +58,10 @@ class Wire {
   // receives.
   virtual void reset() = 0;
 
+  // Peers whose connection was closed since the last call; what they said before may still come.
+  // A wire without connections knows of none. The thread that receives.
+  virtual std::vector<std::string> departed() { return {}; }
+
   // For a reader: "tcp://127.0.0.1:5555".
   virtual std::string name() const = 0;
   // Why nothing comes from the other side, as far as is known, or "". Any thread.

@@ -1,5 +1,6 @@
 #include "base/channel/zeromq.h"
 
+#include "base/channel/zeromq_accept.h"
 #include "base/channel/zeromq_socket.h"
 #include "base/check.h"
 #include "base/error.h"
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <mutex>
 #include <set>
 #include <utility>
@@ -25,6 +27,9 @@ constexpr const char* kForms = "write tcp://HOST:PORT or ipc:///PATH";
 constexpr int kReceiveQueue = 4096;  // messages of one peer that wait to be read
 constexpr int64_t kLargestMessage = (int64_t{1} << 30) + (int64_t{1} << 20);  // a record, a head
 constexpr size_t kMostLogged = 100;  // lines about strangers
+constexpr int kMostLoggedOfOne = 3;  // of one address
+constexpr int kHandshakeMs = 10000;  // then a connection that says nothing is closed
+constexpr int kBacklog = 1024;       // connections not accepted yet: a crowd delays nobody
 constexpr int kReconnectMs = 50, kLongestReconnectMs = 1000;
 
 std::span<const uint8_t> bytes_of(const std::string& text) {
@@ -60,6 +65,8 @@ class RouterWire final : public Wire {
       : socket_(context_, ZMQ_ROUTER), monitor_(context_, socket_) {
     set_common(socket_, options.endpoint);
     socket_.set(ZMQ_ROUTER_MANDATORY, 1);
+    socket_.set(ZMQ_HANDSHAKE_IVL, kHandshakeMs);
+    socket_.set(ZMQ_BACKLOG, kBacklog);
     if (options.keys) {
       gate_.emplace(context_, options.worker_keys);
       socket_.set(ZMQ_CURVE_SERVER, 1);
@@ -67,8 +74,9 @@ class RouterWire final : public Wire {
       socket_.set(ZMQ_ZAP_DOMAIN, std::string("retort"));
     }
     const bool in_use = is_in_use(options.endpoint);
-    if (in_use || zmq_bind(socket_.handle(), options.endpoint.c_str()) != 0) {
-      const int reason = in_use ? EADDRINUSE : zmq_errno();
+    int reason = in_use ? EADDRINUSE : 0;
+    if (!in_use) accepted_.register_listener([&] { return listen(options.endpoint, &reason); });
+    if (reason != 0) {
       throw UserError(one_line(options.endpoint),
                       reason == EADDRINUSE ? "is in use"
                                            : std::string("cannot be had: ") + zmq_strerror(reason),
@@ -85,13 +93,19 @@ class RouterWire final : public Wire {
     return socket_.send({bytes_of(peer), message.head}, message.body);
   }
   std::optional<WireArrival> receive() override {
-    look_at_strangers();
+    look_at_connections();
     WireArrival arrival;
-    std::vector<SharedBytes> frames = socket_.receive(&arrival.from);
+    ZeromqSocket::Sender sender;
+    std::vector<SharedBytes> frames = socket_.receive(&sender);
     if (frames.empty()) return std::nullopt;
-    if (arrival.from.empty()) arrival.from = "a peer of an old ZeroMQ";  // 2.x names no address
+    arrival.from = sender.address.empty() ? "a peer of an old ZeroMQ"  // 2.x names no address
+                                          : std::move(sender.address);
     arrival.peer.assign(reinterpret_cast<const char*>(frames[0].bytes.data()),
                         frames[0].bytes.size());
+    if (sender.descriptor >= 0 && peers_[sender.descriptor] != arrival.peer) {
+      look_at_connections();  // the end of who had this descriptor before has been said by now
+      peers_[sender.descriptor] = arrival.peer;
+    }
     // A number of frames that no worker sends stays without a head: it is no packet.
     if (frames.size() == 2 || frames.size() == 3) arrival.head = std::move(frames[1]);
     if (frames.size() == 3) arrival.body = std::move(frames[2]);
@@ -107,29 +121,83 @@ class RouterWire final : public Wire {
   }
   void wake() override { wake_.raise(); }
   void reset() override {}  // peers come back by themselves
+  std::vector<std::string> departed() override { return std::exchange(departed_, {}); }
   std::string name() const override { return name_; }
 
  private:
-  void look_at_strangers() {
+  // The descriptor that listens, or -1 and `*reason`.
+  int listen(const std::string& endpoint, int* reason) {
+    if (zmq_bind(socket_.handle(), endpoint.c_str()) != 0) {
+      *reason = zmq_errno();
+      return -1;
+    }
+    const std::optional<ConnectionNews> news = monitor_.next();
+    const bool told = news && news->kind == ConnectionNews::Kind::kListening;
+    return told ? news->descriptor : -1;
+  }
+
+  void look_at_connections() {
     std::string refused;
     while (gate_ && gate_->answer(&refused))
       if (!refused.empty())
-        report("refused " + one_line(refused) + ": it is not in the list of keys");
-    for (std::string failure = monitor_.next(); !failure.empty(); failure = monitor_.next())
-      report("a connection was refused: " + failure);
-  }
-  void report(const std::string& what) {
-    if (reported_.size() < kMostLogged && reported_.insert(what).second)
-      log::warn(name_ + ": " + what);
+        report(refused.substr(0, refused.find(' ')),
+               "refused " + one_line(refused) + ": it is not in the list of keys");
+    for (auto news = monitor_.next(); news; news = monitor_.next()) {
+      if (news->kind == ConnectionNews::Kind::kFailed) failure_ = std::move(news->why);
+      if (news->kind == ConnectionNews::Kind::kKeyRefused) failure_ = "";  // the gate has told it
+      if (news->kind == ConnectionNews::Kind::kClosed) look_at_closed(news->descriptor);
+    }
+    for (auto crowd = accepted_.next_refused(); crowd; crowd = accepted_.next_refused())
+      if (crowds_.size() < kMostLogged && crowds_.insert(crowd->address).second)
+        report_connection(crowd->address, crowd->why);
   }
 
+  void look_at_closed(int descriptor) {
+    const std::string from = accepted_.closed(descriptor);
+    const std::optional<std::string> failure = std::exchange(failure_, std::nullopt);
+    const auto peer = peers_.find(descriptor);
+    if (peer != peers_.end()) {
+      departed_.push_back(std::move(peer->second));
+      peers_.erase(peer);
+    } else if (!failure) {
+      // What libzmq drops without a word: a protocol older than its keys, say.
+      report(from, "a connection from " + (from.empty() ? "somewhere" : from) +
+                       " ended without a greeting");
+    }
+    if (failure && !failure->empty()) report_connection(from, *failure);
+  }
+
+  void report_connection(const std::string& from, const std::string& why) {
+    report(from, "a connection" + (from.empty() ? "" : " from " + from) + " was refused: " + why);
+  }
+
+  // Each once: who is refused comes again and again. Who comes by ever new keys has few lines.
+  void report(const std::string& from, const std::string& what) {
+    if (reported_.size() > kMostLogged || reported_.contains(what)) return;
+    if (lines_of_[from] >= kMostLoggedOfOne) return;
+    if (reported_.size() == kMostLogged) {
+      reported_.insert("");
+      log::warn(name_ + ": more strangers were refused; they are not told one by one");
+      return;
+    }
+    ++lines_of_[from];
+    reported_.insert(what);
+    log::warn(name_ + ": " + what);
+  }
+
+  AcceptedPeers accepted_;  // outlives the context
   ZeromqContext context_;
   WakeSignal wake_;
   ZeromqSocket socket_;
-  HandshakeMonitor monitor_;
+  ConnectionMonitor monitor_;
   std::optional<KeyGate> gate_;
   std::string name_;
-  std::set<std::string> reported_;  // each once: who is refused comes again and again
+  std::optional<std::string> failure_;   // of the connection that is closed next; "": told
+  std::map<int, std::string> peers_;     // who spoke last over a descriptor
+  std::vector<std::string> departed_;    // not handed out yet
+  std::set<std::string> reported_;       // lines
+  std::map<std::string, int> lines_of_;  // of each address
+  std::set<std::string> crowds_;         // addresses that had too many connections
 };
 
 class DealerWire final : public Wire {
@@ -140,9 +208,10 @@ class DealerWire final : public Wire {
     return socket_->send({message.head}, message.body);
   }
   std::optional<WireArrival> receive() override {
-    for (std::string failure = monitor_->next(); !failure.empty(); failure = monitor_->next()) {
+    for (auto news = monitor_->next(); news; news = monitor_->next()) {
+      if (news->why.empty()) continue;
       const std::lock_guard lock(mutex_);
-      trouble_ = std::move(failure);
+      trouble_ = std::move(news->why);
     }
     std::vector<SharedBytes> frames = socket_->receive(nullptr);
     if (frames.empty()) return std::nullopt;
@@ -195,7 +264,7 @@ class DealerWire final : public Wire {
   WakeSignal wake_;
   std::optional<ZeromqContext> context_;
   std::optional<ZeromqSocket> socket_;
-  std::optional<HandshakeMonitor> monitor_;
+  std::optional<ConnectionMonitor> monitor_;
 
   mutable std::mutex mutex_;
   std::string trouble_;  // guarded by mutex_

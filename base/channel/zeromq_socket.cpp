@@ -12,7 +12,7 @@ namespace retort {
 namespace {
 
 constexpr int kLingerMs = 100;  // for last words to leave when a socket is closed
-constexpr const char* kMonitorAddress = "inproc://handshakes";
+constexpr const char* kMonitorAddress = "inproc://connections";
 constexpr const char* kGateAddress = "inproc://zeromq.zap.01";
 
 std::string text_of(const SharedBytes& frame) {
@@ -77,14 +77,15 @@ bool ZeromqSocket::send(const std::vector<std::span<const uint8_t>>& copied,
   return false;
 }
 
-std::vector<SharedBytes> ZeromqSocket::receive(std::string* address) {
+std::vector<SharedBytes> ZeromqSocket::receive(Sender* sender) {
   std::vector<SharedBytes> frames;
   while (true) {
     auto frame = std::make_shared<Frame>();
     if (zmq_msg_recv(&frame->message, handle_, ZMQ_DONTWAIT) < 0) return {};
-    if (address != nullptr && !frames.empty()) {  // the name of a peer carries none
+    if (sender != nullptr && !frames.empty()) {  // the name of a peer carries none
       const char* known = zmq_msg_gets(&frame->message, "Peer-Address");
-      *address = known != nullptr ? known : "";
+      sender->address = known != nullptr ? known : "";
+      sender->descriptor = zmq_msg_get(&frame->message, ZMQ_SRCFD);
     }
     const auto* data = static_cast<const uint8_t*>(zmq_msg_data(&frame->message));
     const std::span<const uint8_t> bytes(data, zmq_msg_size(&frame->message));
@@ -108,23 +109,39 @@ void WakeSignal::lower() {
   if (::read(descriptor_, &count, sizeof count) < 0) RT_CHECK_EQ(errno, EAGAIN) << "eventfd";
 }
 
-HandshakeMonitor::HandshakeMonitor(const ZeromqContext& context, const ZeromqSocket& watched)
+ConnectionMonitor::ConnectionMonitor(const ZeromqContext& context, const ZeromqSocket& watched)
     : socket_(context, ZMQ_PAIR) {
-  constexpr int kFailures = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                            ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
-  RT_ZMQ(zmq_socket_monitor(watched.handle(), kMonitorAddress, kFailures));
+  constexpr int kEvents = ZMQ_EVENT_LISTENING | ZMQ_EVENT_DISCONNECTED |
+                          ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                          ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+  RT_ZMQ(zmq_socket_monitor(watched.handle(), kMonitorAddress, kEvents));
   RT_ZMQ(zmq_connect(socket_.handle(), kMonitorAddress));
 }
 
-std::string HandshakeMonitor::next() {
-  const auto frames = socket_.receive(nullptr);
-  if (frames.empty() || frames[0].bytes.size() < sizeof(uint16_t)) return "";
+std::optional<ConnectionNews> ConnectionMonitor::next() {
+  using Kind = ConnectionNews::Kind;
+  // u16 event, u32 value; then a frame with the endpoint.
   uint16_t event = 0;
+  uint32_t value = 0;
+  const auto frames = socket_.receive(nullptr);
+  if (frames.empty() || frames[0].bytes.size() < sizeof event + sizeof value) return std::nullopt;
   std::memcpy(&event, frames[0].bytes.data(), sizeof event);
-  if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) return "the key was refused";
-  if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
-    return "the other side does not speak ZeroMQ's protocol, or has keys where this side has none";
-  return "the connection broke within the handshake";
+  std::memcpy(&value, frames[0].bytes.data() + sizeof event, sizeof value);
+  switch (event) {
+    case ZMQ_EVENT_LISTENING:
+      return ConnectionNews{Kind::kListening, "", static_cast<int>(value)};
+    case ZMQ_EVENT_DISCONNECTED:
+      return ConnectionNews{Kind::kClosed, "", static_cast<int>(value)};
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+      return ConnectionNews{Kind::kKeyRefused,
+                            "the key was refused: it is not in the learner's list"};
+    case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+      return ConnectionNews{
+          Kind::kFailed,
+          "the other side does not speak ZeroMQ's protocol, or has keys where this side has none"};
+    default:
+      return ConnectionNews{Kind::kFailed, "the connection broke within the handshake"};
+  }
 }
 
 KeyGate::KeyGate(const ZeromqContext& context, const std::vector<std::string>& public_keys)

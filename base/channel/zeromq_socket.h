@@ -45,8 +45,12 @@ class ZeromqSocket {
 
   // All frames or none. False: no room, or no such peer.
   bool send(const std::vector<std::span<const uint8_t>>& copied, const SharedBytes& shared);
-  // The frames of a message that is here; empty: none is. `*address` of the peer when it is known.
-  std::vector<SharedBytes> receive(std::string* address);
+  // The frames of a message that is here; empty: none is. `*sender` as far as it is known.
+  struct Sender {
+    std::string address;
+    int descriptor = -1;  // of its connection
+  };
+  std::vector<SharedBytes> receive(Sender* sender);
 
  private:
   void* handle_;
@@ -67,13 +71,23 @@ class WakeSignal {
   int descriptor_;
 };
 
-// What libzmq says of handshakes that failed.
-class HandshakeMonitor {
+// What libzmq says of the connections of a socket.
+struct ConnectionNews {
+  enum class Kind {
+    kListening,   // at `descriptor`
+    kFailed,      // a handshake; the next kClosed is of the same connection
+    kKeyRefused,  // as kFailed: by a KeyGate
+    kClosed,      // the connection at `descriptor`, which libzmq closes behind its word
+  };
+  Kind kind = Kind::kFailed;
+  std::string why;  // of a failure, in words
+  int descriptor = -1;
+};
+class ConnectionMonitor {
  public:
-  HandshakeMonitor(const ZeromqContext& context, const ZeromqSocket& watched);
+  ConnectionMonitor(const ZeromqContext& context, const ZeromqSocket& watched);
   void* handle() const { return socket_.handle(); }
-  // The next failure, in words; "" when there is none.
-  std::string next();
+  std::optional<ConnectionNews> next();
 
  private:
   ZeromqSocket socket_;

@@ -218,6 +218,41 @@ TEST(Commands, TheDoctorMissesWhatIsTakenAway) {
   EXPECT_NE(disk.out.find("missing  disk"), std::string::npos) << disk.out;
 }
 
+TEST(Commands, ALimitOfAddressSpaceIsToldBeforehandAndWhereItEnds) {
+  if (std::string(RETORT_SANITIZE) != "") GTEST_SKIP() << "a sanitizer needs all address space";
+  const ProgramResult told = run_retort("doctor --json", "prlimit --as=1000000000:3000000000");
+  EXPECT_EQ(told.code, 3);
+  EXPECT_EQ(told.err,
+            "retort: address space: 1000000000 bytes; can be raised to: 3000000000 bytes; the "
+            "quickstart needs 2.0 GiB; ulimit -v 2097152\n");
+  const TemporaryFolder folder;
+  const ProgramResult ends =
+      run_retort("train tests/configs/tiny.toml --quiet --run '" + folder.path("run") + "'",
+                 "prlimit --as=700000000");
+  EXPECT_EQ(ends.code, 1);
+  EXPECT_EQ(ends.err.rfind("retort: memory: what this machine, or a limit, gives", 0), 0u)
+      << ends.err;
+}
+
+// It binds other users than root.
+TEST(Commands, ALimitOfProcessesIsToldBeforehandAndWhereItEnds) {
+  if (std::string(RETORT_SANITIZE) != "") GTEST_SKIP() << "a sanitizer has threads of its own";
+  const std::string nobody = " setpriv --reuid=65521 --regid=65521 --clear-groups --";
+  if (run_retort("--version", "env -C /tmp" + nobody).code != 0)
+    GTEST_SKIP() << "becoming another user needs root, and a program that others may run";
+  const ProgramResult told =
+      run_retort("doctor --json", "env -C /tmp prlimit --nproc=40:40" + nobody);
+  EXPECT_EQ(told.code, 3);
+  EXPECT_EQ(told.err,
+            "retort: processes: 40; can be raised to: 40; as root: prlimit --nproc=128 --pid $$\n");
+  const ProgramResult none =
+      run_retort("train tests/configs/tiny.toml --quiet", "prlimit --nproc=1:1" + nobody);
+  EXPECT_EQ(none.code, 3);
+  EXPECT_EQ(none.err,
+            "retort: threads: one more cannot be started (Resource temporarily unavailable); raise "
+            "the limit of processes: ulimit -u 128 (retort doctor)\n");
+}
+
 TEST(Commands, TheSeedAloneDecidesTheSamples) {
   const TemporaryFolder folder;
   write_text(folder.path("in"),

@@ -5,9 +5,11 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 
 namespace retort {
@@ -106,6 +108,95 @@ TEST_F(Operating, WhatIsNoDatabaseIsNotOpened) {
   fs::remove(run() + "/run.db");
   fs::create_directory(run() + "/run.db");
   expect_on_page(run_retort("inspect '" + run() + "'"));
+}
+
+// The batch script, by commands in place of Slurm's: all nodes are this machine.
+class SlurmScript : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"configs", "tests"})
+      fs::create_directory_symlink(fs::current_path() / name, folder_.path(name));
+    fs::create_directory(folder_.path("bin"));
+    script("scontrol", "printf 'localhost\\nsecond\\nthird\\n'\n");
+    script("srun",
+           "tasks=1\n"
+           "while :; do case $1 in --ntasks=*) tasks=${1#*=}; shift;; --nodes=*) shift;;\n"
+           "  -w|-x) shift 2;; *) break;; esac; done\n"
+           "trap 'kill $(jobs -p)' TERM\n"
+           "for i in $(seq $tasks); do \"$@\" & done\n"
+           "status=0; for job in $(jobs -p); do wait $job || status=$?; done\n"
+           "exit $status\n");
+    script("retort", "exec '" + fs::absolute(std::getenv("RETORT_PROGRAM")).string() +
+                         "' \"$@\" $MORE_OPTIONS\n");
+    for (const std::string role : {"learner", "worker"}) {
+      const ProgramResult made = run_retort("keys '" + folder_.path(role + ".keys") + "'");
+      ASSERT_EQ(made.code, 0) << made.err;
+      write_text(folder_.path(role == "learner" ? "learner.pub" : "workers.pub"), made.out);
+    }
+  }
+  // Exit status of the script for a run of two steps.
+  int submit(const std::string& config, const std::string& options) {
+    const std::string command =
+        "cd '" + folder_.path() + "' && PATH=\"$PWD/bin:$PATH\" SLURM_JOB_NUM_NODES=3 " +
+        "SLURM_JOB_NODELIST='node[1-3]' MORE_OPTIONS='--quiet --set train.steps=2 " + options +
+        "' bash '" + fs::absolute("docs/examples/slurm.sh").string() + "' " + config +
+        " runs/shared >out 2>&1";
+    const int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  std::string said() const { return file_text(folder_.path("out")); }
+  const TemporaryFolder folder_;
+
+ private:
+  void script(const std::string& name, const std::string& text) {
+    const std::string path = folder_.path("bin/" + name);
+    write_text(path, "#!/bin/bash\n" + text);
+    fs::permissions(path, fs::perms::owner_all);
+  }
+};
+
+TEST_F(SlurmScript, MakesTheRunAndGoesOnWithIt) {
+  EXPECT_EQ(submit("tests/configs/tiny.toml", "--set train.save_every=1"), 0) << said();
+  const std::string run = folder_.path("runs/shared");
+  EXPECT_TRUE(fs::exists(run + "/checkpoints/step_2/complete"));
+  ASSERT_EQ(run_retort("train tests/configs/tiny.toml --quiet --set train.steps=2 --run '" +
+                       folder_.path("quiet") + "'")
+                .code,
+            0);
+  EXPECT_EQ(run_retort("compare '" + run + "' '" + folder_.path("quiet") + "' --assert-equal").code,
+            0);
+  fs::remove_all(run + "/checkpoints/step_2");
+  EXPECT_EQ(submit("tests/configs/tiny.toml", "--set train.save_every=1"), 0) << said();
+  EXPECT_TRUE(fs::exists(run + "/checkpoints/step_2/complete"));
+  EXPECT_EQ(testing::processes_left(run), 0u);
+}
+
+TEST_F(SlurmScript, EndsWithTheLearnersStatusAndLeavesNoWorker) {
+  write_text(folder_.path("workers.pub"), "no key\n");
+  EXPECT_EQ(submit("tests/configs/tiny.toml", ""), 2) << said();
+  EXPECT_NE(said().find("workers.pub:1: is no CURVE key"), std::string::npos) << said();
+  EXPECT_EQ(testing::processes_left("localhost:5555"), 0u);
+}
+
+// Every option of the Kubernetes example is the command's.
+TEST(KubernetesExample, SpeaksTheProgramsOptions) {
+  const std::string yaml = file_text("docs/examples/kubernetes.yaml");
+  size_t commands = 0;
+  for (size_t at = yaml.find("command: ["); at != std::string::npos;
+       at = yaml.find("command: [", at + 1)) {
+    const size_t end = yaml.find(']', at);
+    const std::string words = yaml.substr(at + 10, end - at - 10);
+    const std::string role = words.find("learn,") != std::string::npos ? "learn" : "rollout";
+    ASSERT_TRUE(words.starts_with("retort, " + role + ", /config/run.toml, ")) << words;
+    const std::string help = run_retort(role + " --help").out;
+    for (size_t option = words.find("--"); option != std::string::npos;
+         option = words.find("--", option + 2)) {
+      const std::string name = words.substr(option, words.find(',', option) - option);
+      EXPECT_NE(help.find(name + " "), std::string::npos) << role << " " << name;
+    }
+    ++commands;
+  }
+  EXPECT_EQ(commands, 2u);
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ class Stranger {
     const sockaddr_in own = address_of(from, 0), there = address_of("127.0.0.1", port);
     const timeval patience = {2, 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     connected_ = ::bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0 &&
                  ::connect(socket_, reinterpret_cast<const sockaddr*>(&there), sizeof there) == 0;
   }
@@ -64,13 +65,23 @@ class Stranger {
     return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
            static_cast<ssize_t>(bytes.size());
   }
-  // ZMTP 3.0, mechanism NULL, as a DEALER.
+  // ZMTP 3.0, mechanism NULL, as a DEALER; until the other side's READY is here, before which a
+  // frame would be a breach of the handshake.
   bool shake_hands() const {
     std::string greeting("\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL", 16);
     greeting.resize(64, '\0');
     const std::string body =
         std::string("\x05READY\x0bSocket-Type", 18) + std::string("\0\0\0\x06", 4) + "DEALER";
-    return say(greeting + '\x04' + static_cast<char>(body.size()) + body);
+    if (!say(greeting + '\x04' + static_cast<char>(body.size()) + body)) return false;
+    const std::string head = hear(64 + 2);
+    return head.size() == 66 && hear(static_cast<uint8_t>(head[65])).size() > 0;
+  }
+  // So many bytes, or what came of them within two seconds.
+  std::string hear(size_t count) const {
+    std::string bytes(count, '\0');
+    const ssize_t got = ::recv(socket_, bytes.data(), count, MSG_WAITALL);
+    bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    return bytes;
   }
   bool say_frame(const std::string& bytes, bool more = false) const {
     return say(long_head(bytes.size(), more) + bytes);
@@ -191,8 +202,35 @@ TEST_F(Strangers, AtTheLearnersPortDisturbNobody) {
   for (const std::string from : {"127.0.1.3", "127.0.1.6"})
     EXPECT_EQ(lines_with(log, from + " sent bytes that are no message of a worker"), 1u) << log;
   EXPECT_EQ(lines_with(log, "refused a stranger from 127.0.1.7: "), 1u) << log;
-  EXPECT_GE(lines_with(log, "a connection was refused: "), 1u) << log;
-  EXPECT_LE(lines_with(log, " warning: "), 12u) << log;
+  for (const std::string from : {"127.0.1.1", "127.0.1.2"})
+    EXPECT_GE(lines_with(log, "a connection from " + from + " was refused: "), 1u) << log;
+  EXPECT_LE(lines_with(log, " warning: "), 20u) << log;
+}
+
+// A thousand that say nothing, at a learner that may have 256 open files.
+TEST_F(Strangers, AThousandTakeNeitherDescriptorsNorTheWorkersPlace) {
+  const std::string run = path("crowd");
+  Started learner(learn(run, "tcp://127.0.0.1:*", "--silence-s 60"), "prlimit --nofile=256:256");
+  const std::string endpoint = endpoint_of(run, learner);
+  std::vector<std::unique_ptr<Stranger>> silent;
+  for (int i = 0; i < 1000 && learner.running(); ++i)
+    silent.push_back(std::make_unique<Stranger>("127.0.1.9", port_of(endpoint)));
+  const auto descriptors = [&] {
+    return std::distance(fs::directory_iterator("/proc/" + std::to_string(learner.id()) + "/fd"),
+                         fs::directory_iterator());
+  };
+  EXPECT_LE(descriptors(), 192);
+  // Others come in at once, and make the run.
+  Started first(rollout(run, endpoint, "--patience-s 5")), second(rollout(run, endpoint));
+  const ProgramResult result = learner.end();
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(first.end(60).code, 0) << first.said();
+  EXPECT_EQ(second.end(60).code, 0) << second.said();
+  const std::string log = file_text(run + "/log.txt");
+  EXPECT_EQ(lines_with(log, "a connection from 127.0.1.9 was refused: it has 96 connections open"),
+            1u)
+      << log;
+  expect_the_quiet_bytes(run);
 }
 
 TEST_F(Strangers, APortInUseIsTold) {

@@ -109,7 +109,9 @@ TEST_F(TwoHostsTest, ALearnerAndAWorkerWithKeysAndACableThatIsCut) {
       run_retort(rollout(run, address, "--patience-s 4" + worker_keys("unlisted")),
                  TwoHosts::at(hosts.there()));
   EXPECT_EQ(stranger.code, 2);
-  expect_says(stranger.err, "no learner greeted this worker for 4 s: the key was refused; see ");
+  expect_says(stranger.err,
+              "no learner greeted this worker for 4 s: the key was refused: it is not in the "
+              "learner's list; see ");
   expect_says(file_text(run + "/log.txt"),
               "refused 10.99.0.2 with the key " + unlisted + ": it is not in the list of keys");
 

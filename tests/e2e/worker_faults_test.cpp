@@ -276,9 +276,62 @@ TEST_F(WorkerFaults, KilledWhileSamplesAreUnderWay) {
   expect_no_process_left(run);
 }
 
+// The kernel closes the connection of a killed worker: its share is another one's long before it
+// would be lost by its silence.
+TEST_F(WorkerFaults, AKilledWorkerOfLearnIsNoticedByItsConnection) {
+  const std::string run = path("closed");
+  Processes all = start(true, run, "--silence-s 600");
+  ASSERT_TRUE(has_done(run, 2));
+  all.workers[0]->signal(SIGKILL);
+  EXPECT_EQ(all.workers[0]->end().code, 137);
+  all.workers.erase(all.workers.begin());
+  const ProgramResult result = all.learner->end(120);
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(all.workers[0]->end(60).code, 0) << all.workers[0]->said();
+  expect_the_quiet_bytes(run);
+  expect_no_process_left(run);
+}
+
+// A worker outlives its learner and finds another run's in its place.
+TEST_F(WorkerFaults, AWorkerThatComesBackToAnotherRunIsRefusedAloud) {
+  const std::string run = path("first_run"), other = path("other_run");
+  Processes all = start(true, run);
+  ASSERT_TRUE(has_done(run, 2));
+  all.learner->signal(SIGKILL);
+  EXPECT_EQ(all.learner->end().code, 137);
+  Started another(learn(other, all.endpoint));
+  for (const auto& worker : all.workers) {
+    const ProgramResult left = worker->end(60);
+    EXPECT_EQ(left.code, 2);
+    expect_says(left.err, "retort: --connect " + all.endpoint +
+                              ": the learner refuses this worker: the run token differs; start it "
+                              "with the learner's program, configuration and token\n");
+  }
+  another.signal(SIGINT);
+  EXPECT_EQ(another.end(60).code, 130) << another.said();
+}
+
+// Workers that are there and give nothing: two waves of groups are given up.
+TEST_F(WorkerFaults, TooManyGroupsGivenUpEndTheRunAtTheirSetting) {
+  const std::string run = path("nothing");
+  const std::string settings = "--silence-s 600 --set train.sample_deadline_s=2";
+  Processes all = start(true, run, settings);
+  ASSERT_TRUE(has_done(run, 1));
+  for (const auto& worker : all.workers) worker->signal(SIGSTOP);
+  const ProgramResult result = all.learner->end(60);
+  EXPECT_EQ(result.code, 2) << result.err;
+  expect_says(result.err, "retort: [train.sample_deadline_s]: step ");
+  expect_says(result.err, " groups could not be had; the last: no sample within 2 s: ");
+  for (const auto& worker : all.workers) worker->signal(SIGCONT);
+  all.learner = std::make_unique<Started>(learn(run, all.endpoint, "--resume"));
+  expect_all_end_well(all);
+  expect_the_quiet_bytes(run);
+  expect_no_process_left(run);
+}
+
 TEST_F(WorkerFaults, AllLeaveAndAnotherOneComes) {
   const std::string run = path("leave");
-  Processes all = start(true, run);
+  Processes all = start(true, run, "--silence-s 20.5");
   ASSERT_TRUE(has_done(run, 2));
   for (const auto& worker : all.workers) {
     worker->signal(SIGTERM);
@@ -294,7 +347,7 @@ TEST_F(WorkerFaults, AllLeaveAndAnotherOneComes) {
   all.learner->signal(SIGINT);
   ProgramResult result = all.learner->end(60);
   EXPECT_EQ(result.code, 130) << result.err;
-  expect_says(result.err, " --resume");
+  expect_says(result.err, " --resume --listen " + all.endpoint + " --silence-s 20.5\n");
   all.learner = std::make_unique<Started>(learn(run, all.endpoint, "--resume"));
   endpoint_of(run, *all.learner);
   all.workers.push_back(std::make_unique<Started>(rollout(run, all.endpoint)));

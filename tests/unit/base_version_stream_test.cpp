@@ -93,6 +93,40 @@ TEST(VersionStream, OnlyTheNewestTwoAreKept) {
   const VersionReceived gone = worker.version(1, soon());
   EXPECT_EQ(gone.kind, ReceiveKind::kClosed);
   EXPECT_EQ(gone.waited, "Version 1 is gone: the learner keeps Version 2 and later ones");
+  EXPECT_TRUE(gone.over);
+}
+
+// A learner is killed while a worker fetches the Version of an assignment; the next one resumes
+// before that Version, and will only make it with that worker's help.
+TEST(VersionStream, WhatALearnerThatIsGoneAssignedIsWaitedForByNobody) {
+  for (const bool asked_before : {true, false}) {
+    MemoryHub hub;
+    auto learner = std::make_unique<RemoteLearner>(hub.learner_wire(), learner_options());
+    RemoteWorker worker(hub.worker_wire(), worker_options());
+    const auto tasks = worker.task_receiver();
+    Assignment assignment{3, 0, 0, 1, 2, {}};
+    ASSERT_EQ(learner->task_sender()->send(assignment, soon()), SendResult::kSent);
+    ASSERT_EQ(tasks->receive(soon()).kind, ReceiveKind::kReceived);
+    VersionReceived received;
+    std::thread asks;
+    if (asked_before) asks = std::thread([&] { received = worker.version(2, soon()); });
+    learner.reset();
+    learner = std::make_unique<RemoteLearner>(hub.learner_wire(), learner_options());
+    learner->publish(version_of(0, {7}));
+    while (learner->counts().greeted == 0) std::this_thread::yield();
+    if (asked_before)
+      asks.join();
+    else
+      received = worker.version(2, soon());
+    EXPECT_EQ(received.kind, ReceiveKind::kClosed);
+    EXPECT_TRUE(received.over);
+    EXPECT_EQ(received.waited, "Version 2 was asked for by a learner that is gone");
+    // What the new learner assigns is fetched.
+    assignment = {1, 0, 0, 1, 0, {}};
+    ASSERT_EQ(learner->task_sender()->send(assignment, soon()), SendResult::kSent);
+    ASSERT_EQ(tasks->receive(soon()).kind, ReceiveKind::kReceived);
+    EXPECT_EQ(worker.version(0, soon()).kind, ReceiveKind::kReceived);
+  }
 }
 
 TEST(VersionStream, ATooLargeOneIsRefusedBeforeMemoryIsTaken) {
@@ -105,6 +139,7 @@ TEST(VersionStream, ATooLargeOneIsRefusedBeforeMemoryIsTaken) {
   const VersionReceived refused = worker.version(1, soon());
   EXPECT_EQ(refused.kind, ReceiveKind::kClosed);
   EXPECT_EQ(refused.waited, "Version 1 takes 400 bytes, more than this worker has room for");
+  EXPECT_FALSE(refused.over);
 }
 
 TEST(VersionStream, APublisherWithAnotherDigestIsFoundOut) {

@@ -73,7 +73,7 @@ TEST(Worker, FollowsTheVersionsOfItsAssignments) {
                 channel.task_receiver(), channel.sample_sender(), [&](uint32_t number) {
                   fetched.push_back(number);
                   load_version(*policy, published.at(number), "test");
-                  return true;
+                  return Worker::Weights::kHere;
                 });
   const std::vector<Assignment> assignments = {assignment(1, 0, 0), assignment(1, 1, 0),
                                                assignment(1, 2, 0), assignment(2, 0, 1),
@@ -107,11 +107,40 @@ TEST(Worker, EndsWhenTheLearnerIsGone) {
   const std::unique_ptr<Policy> policy = base(9);
   InProcessChannel channel(64);
   Worker worker(*policy, codec, {.engine = engine_settings(), .most_samples = 0, .answer_s = 0},
-                channel.task_receiver(), channel.sample_sender(), [](uint32_t) { return false; });
+                channel.task_receiver(), channel.sample_sender(),
+                [](uint32_t) { return Worker::Weights::kClosed; });
   const std::unique_ptr<TaskSender> tasks = channel.task_sender();
   ASSERT_EQ(tasks->send(assignment(1, 0, 0), Deadline::after(0)), SendResult::kSent);
   EXPECT_EQ(worker.take_assignments(Deadline::after(0)), Worker::Taken::kClosed);
   EXPECT_TRUE(worker.idle());
+}
+
+// An assignment whose Version nobody asks for any more is passed over; the next one is done.
+TEST(Worker, PassesOverWhatIsOver) {
+  const PromptCodec codec("configs/tiny_base", {2});
+  const std::map<uint32_t, VersionBytes> published = versions();
+  const std::unique_ptr<Policy> policy = base(9);
+  InProcessChannel channel(64);
+  Worker worker(*policy, codec, {.engine = engine_settings(), .most_samples = 0, .answer_s = 0},
+                channel.task_receiver(), channel.sample_sender(), [&](uint32_t number) {
+                  if (number == 1) return Worker::Weights::kOver;
+                  load_version(*policy, published.at(number), "test");
+                  return Worker::Weights::kHere;
+                });
+  const std::unique_ptr<TaskSender> tasks = channel.task_sender();
+  const std::unique_ptr<SampleReceiver> samples = channel.sample_receiver();
+  ASSERT_EQ(tasks->send(assignment(2, 0, 1), Deadline::after(0)), SendResult::kSent);
+  EXPECT_EQ(worker.take_assignments(Deadline::after(0)), Worker::Taken::kNone);
+  EXPECT_TRUE(worker.idle());
+  ASSERT_EQ(tasks->send(assignment(2, 1, 1), Deadline::after(0)), SendResult::kSent);
+  ASSERT_EQ(tasks->send(assignment(1, 0, 0), Deadline::after(0)), SendResult::kSent);
+  EXPECT_EQ(worker.take_assignments(Deadline::after(0)), Worker::Taken::kSome);
+  while (!worker.idle()) ASSERT_TRUE(worker.step());
+  size_t count = 0;
+  for (SampleReceived one = samples->receive(Deadline::after(0));
+       one.kind == ReceiveKind::kReceived; one = samples->receive(Deadline::after(0)), ++count)
+    EXPECT_EQ(one.sample->id.step, 1u);
+  EXPECT_EQ(count, size_t{kSlots});
 }
 
 TEST(WeightLink, BytesGoOverUnchanged) {

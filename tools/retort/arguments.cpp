@@ -17,6 +17,9 @@ std::string between(const std::string& text, const std::string& begin, const std
   return text.substr(from, text.find(end, from) - from);
 }
 
+// Of a number: the library takes "" for 0.
+std::string problem_of_empty(const std::string& text) { return text.empty() ? "no number" : ""; }
+
 }  // namespace
 
 struct Arguments::Parser {
@@ -76,6 +79,9 @@ struct Arguments::Parser {
       return {name, "has no value",
               "give one, " + (option == nullptr ? "" : option->get_description())};
     }
+    // The only check there is: problem_of_empty().
+    if (error.get_name() == "ValidationError")
+      return wrong_kind(what.substr(0, what.find(':')), "");
     const std::string name = between(what, "Could not convert: ", " = ");
     if (!name.empty()) return wrong_kind(name, what.substr(what.find(" = ") + 3));
     return {command, one_line_of(what), see_help()};
@@ -110,10 +116,10 @@ void Arguments::option(const std::string& flag, std::string& value, const std::s
   parser_->app.add_option(flag, value, help)->required(required)->capture_default_str();
 }
 void Arguments::option(const std::string& flag, int64_t& value, const std::string& help) {
-  parser_->app.add_option(flag, value, help)->capture_default_str();
+  parser_->app.add_option(flag, value, help)->capture_default_str()->check(problem_of_empty);
 }
 void Arguments::option(const std::string& flag, double& value, const std::string& help) {
-  parser_->app.add_option(flag, value, help)->capture_default_str();
+  parser_->app.add_option(flag, value, help)->capture_default_str()->check(problem_of_empty);
 }
 void Arguments::option(const std::string& flag, std::vector<std::string>& values,
                        const std::string& help) {

@@ -33,6 +33,11 @@ std::optional<FileWireOptions> folder_of(const std::string& endpoint, bool keys)
   return wire;
 }
 
+void check_given(const std::string& option, const std::string& endpoint) {
+  if (!endpoint.empty()) return;
+  throw UserError(option, "is empty", "write tcp://HOST:PORT, ipc:///PATH or file:FOLDER");
+}
+
 }  // namespace
 
 void add_worker_connection(Arguments& parser, WorkerConnectionOptions& options) {
@@ -49,6 +54,11 @@ void add_worker_connection(Arguments& parser, WorkerConnectionOptions& options) 
 }
 
 std::unique_ptr<Wire> worker_wire(const WorkerConnectionOptions& options) {
+  check_given("--connect", options.endpoint);
+  if (options.endpoint.starts_with("tcp://") &&
+      (options.endpoint.ends_with(":0") || options.endpoint.ends_with(":*")))
+    throw UserError("--connect " + options.endpoint, "names no port",
+                    "give the port at which the learner listens");
   ZeromqWorkerOptions wire;
   wire.endpoint = options.endpoint;
   if (options.keys.empty() != options.learner_key.empty())
@@ -99,6 +109,7 @@ void add_learner_connection(Arguments& parser, LearnerConnectionOptions& options
 }
 
 ZeromqLearnerOptions learner_connection(const LearnerConnectionOptions& options) {
+  check_given("--listen", options.endpoint);
   ZeromqLearnerOptions wire;
   wire.endpoint = options.endpoint;
   if (options.keys.empty() != options.worker_keys.empty())

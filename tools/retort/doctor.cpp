@@ -13,6 +13,7 @@
 #include <ATen/Context.h>
 #include <fmt/format.h>
 #include <torch/headeronly/version.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -25,6 +26,8 @@ namespace {
 constexpr int64_t kNeededMemory = int64_t{1} << 30;
 constexpr int64_t kNeededDisk = int64_t{256} << 20;
 constexpr int64_t kNeededOpenFiles = 256;
+constexpr int64_t kNeededProcesses = 128;  // threads count: a learner and two workers have some 30
+constexpr int64_t kNeededAddressSpace = int64_t{2} << 30;  // libraries and stacks beside the memory
 
 double as_number(const std::optional<int64_t>& limit) {
   return limit ? static_cast<double>(*limit) : -1;
@@ -168,15 +171,39 @@ Finding limit_finding(const std::string& name, const Limit& limit, const std::st
           {{"soft", as_number(limit.soft)}, {"hard", as_number(limit.hard)}}};
 }
 
+// `raise` is the command for whom the hard limit allows it, `raise_as_root` for whom not.
+void need_at_least(Finding& finding, const Limit& limit, int64_t needed, const std::string& raise,
+                   const std::string& raise_as_root) {
+  if (!limit.soft || *limit.soft >= needed) return;
+  finding.state = FindingState::kMissing;
+  finding.fix = limit.hard && *limit.hard < needed ? raise_as_root : raise;
+}
+
 Finding find_open_files() {
   const Limit limit = open_files_limit();
   Finding finding = limit_finding("open files", limit);
-  if (limit.soft && *limit.soft < kNeededOpenFiles) {
-    finding.state = FindingState::kMissing;
-    finding.fix = limit.hard && *limit.hard < kNeededOpenFiles
-                      ? fmt::format("as root: prlimit --nofile={} --pid $$", kNeededOpenFiles)
-                      : fmt::format("ulimit -n {}", kNeededOpenFiles);
-  }
+  need_at_least(finding, limit, kNeededOpenFiles, fmt::format("ulimit -n {}", kNeededOpenFiles),
+                fmt::format("as root: prlimit --nofile={} --pid $$", kNeededOpenFiles));
+  return finding;
+}
+
+Finding find_processes() {
+  const Limit limit = processes_limit();
+  Finding finding = limit_finding("processes", limit);
+  if (::geteuid() == 0) return finding;  // whom it does not bind
+  need_at_least(finding, limit, kNeededProcesses, fmt::format("ulimit -u {}", kNeededProcesses),
+                fmt::format("as root: prlimit --nproc={} --pid $$", kNeededProcesses));
+  return finding;
+}
+
+Finding find_address_space() {
+  const Limit limit = address_space_limit();
+  Finding finding = limit_finding("address space", limit, " bytes");
+  need_at_least(finding, limit, kNeededAddressSpace,
+                fmt::format("ulimit -v {}", kNeededAddressSpace / 1024),
+                "as root: prlimit --as=unlimited --pid $$");
+  if (finding.state == FindingState::kMissing)
+    finding.text += fmt::format("; the quickstart needs {}", gib(kNeededAddressSpace));
   return finding;
 }
 
@@ -185,9 +212,9 @@ Findings examine() {
   find_gpus(findings);
   for (Finding (*find)() : {find_nccl, find_zeromq}) findings.push_back(find());
   findings.push_back({"SQLite", FindingState::kOk, sqlite_version()});
-  for (Finding (*find)() : {find_cores, find_memory, find_disk, find_namespaces, find_open_files})
+  for (Finding (*find)() : {find_cores, find_memory, find_disk, find_namespaces, find_open_files,
+                            find_processes, find_address_space})
     findings.push_back(find());
-  findings.push_back(limit_finding("processes", processes_limit()));
   findings.push_back(limit_finding("locked memory", locked_memory_limit(), " bytes"));
   return findings;
 }

@@ -169,6 +169,7 @@ std::string why_not_writable(const std::string& folder) {
 Limit open_files_limit() { return limit_of(RLIMIT_NOFILE); }
 Limit processes_limit() { return limit_of(RLIMIT_NPROC); }
 Limit locked_memory_limit() { return limit_of(RLIMIT_MEMLOCK); }
+Limit address_space_limit() { return limit_of(RLIMIT_AS); }
 
 std::string why_no_user_namespace() {
   const pid_t child = ::fork();

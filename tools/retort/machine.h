@@ -38,6 +38,7 @@ struct Limit {
 Limit open_files_limit();
 Limit processes_limit();
 Limit locked_memory_limit();  // bytes
+Limit address_space_limit();  // bytes
 
 // Why this process cannot make a user namespace, "" when it can: tried in a child.
 std::string why_no_user_namespace();

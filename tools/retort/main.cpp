@@ -20,6 +20,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace retort {
 namespace {
@@ -73,9 +74,33 @@ int flushed(int code) {
   return code;
 }
 
+// LibTorch's allocator has no exception of its own.
+bool is_out_of_memory(const c10::Error& error) {
+  return std::string_view(error.what_without_backtrace()).find("can't allocate memory") !=
+         std::string_view::npos;
+}
+
+int report_no_memory() {
+  fmt::print(stderr,
+             "retort: memory: what this machine, or a limit, gives this process is used up; ask "
+             "for less at once (retort doctor says what there is)\n");
+  return 1;
+}
+
 int report(const std::exception& error, int code) {
   fmt::print(stderr, "retort: {}\n", one_line(error.what()));
   return code;
+}
+
+// Of a thread that could not be started; others are reported as they are.
+int report(const std::system_error& error) {
+  if (error.code() != std::errc::resource_unavailable_try_again)
+    return report(static_cast<const std::exception&>(error), 1);
+  fmt::print(stderr,
+             "retort: threads: one more cannot be started ({}); raise the limit of processes: "
+             "ulimit -u 128 (retort doctor)\n",
+             error.code().message());
+  return 3;
 }
 
 }  // namespace
@@ -95,9 +120,12 @@ int main(int argc, char** argv) {
     return report(UserError(error.path1().string(), error.code().message(), "name another place"),
                   2);
   } catch (const std::bad_alloc&) {
-    return report(std::runtime_error("this machine's memory is used up; ask for less at once"), 1);
+    return report_no_memory();
   } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) return report_no_memory();
     return report(std::runtime_error(error.what_without_backtrace()), 1);
+  } catch (const std::system_error& error) {
+    return report(error);
   } catch (const std::exception& error) {
     return report(error, 1);
   }

@@ -2,7 +2,6 @@
 // and sends samples until the run is over.
 //
 //   connect -> [take assignments -> fetch their Version -> decode -> send samples] -> flush
-#include "base/check.h"
 #include "base/child_process.h"
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -25,7 +24,6 @@ namespace {
 
 constexpr double kLookS = 0.5;       // between two looks whether to go on
 constexpr double kAnswerS = 0.0005;  // a learner on this machine that has more answers within
-constexpr double kFlushS = 600;      // the learner acknowledges when a step is in its record
 
 struct Options {
   std::string config, name;
@@ -42,15 +40,19 @@ struct Options {
                   "see that `retort learn` listens there, then start this worker again");
 }
 
+void check_not_refused(const ConnectResult& result, const Options& options) {
+  if (result.kind != ConnectKind::kRefused) return;
+  throw UserError("--connect " + options.connection.endpoint,
+                  "the learner refuses this worker: " + result.text,
+                  "start it with the learner's program, configuration and token");
+}
+
 // Whether the learner has greeted this worker before an interrupt.
 bool connect(RemoteWorker& learner, const Options& options) {
   LongWait wait;
   while (!interrupted()) {
     const ConnectResult result = learner.connect(Deadline::after(kLookS));
-    if (result.kind == ConnectKind::kRefused)
-      throw UserError("--connect " + options.connection.endpoint,
-                      "the learner refuses this worker: " + result.text,
-                      "start it with the learner's program, configuration and token");
+    check_not_refused(result, options);
     if (result.kind == ConnectKind::kConnected) return true;
     const double waited = wait.goes_on([&] {
       return fmt::format("the learner at {} ({})", options.connection.endpoint, result.trouble);
@@ -79,9 +81,9 @@ void serve(Worker& worker, const RemoteWorker& learner, const Options& options) 
     wait.over();
     if (!worker.step()) return;
   }
-  const SendResult flushed = worker.flush(Deadline::after(interrupted() ? 1 : kFlushS));
-  RT_CHECK(interrupted() || flushed != SendResult::kTimeout)
-      << "the learner acknowledged nothing for " << kFlushS << " s";
+  const SendResult flushed = worker.flush(Deadline::after(interrupted() ? 1 : options.patience_s));
+  if (flushed == SendResult::kTimeout && !interrupted())
+    give_up(options, "the learner acknowledged nothing");
 }
 
 }  // namespace
@@ -131,13 +133,22 @@ int run_rollout(const CommandArguments& arguments) {
     const VersionReceived received = learner.version(number, Deadline::after(options.patience_s));
     if (received.kind == ReceiveKind::kTimeout)
       give_up(options, fmt::format("Version {} of the weights did not come", number));
-    if (received.kind != ReceiveKind::kReceived) return false;
+    if (received.over) {
+      log::detail(received.waited + "; what was assigned with it is assigned anew");
+      return Worker::Weights::kOver;
+    }
+    if (received.kind != ReceiveKind::kReceived && !received.waited.empty())
+      throw UserError("--connect " + options.connection.endpoint, received.waited,
+                      "see the learner's log");
+    if (received.kind != ReceiveKind::kReceived) return Worker::Weights::kClosed;
     load_version(*model.policy, *received.version, "--connect " + options.connection.endpoint);
-    return true;
+    return Worker::Weights::kHere;
   };
   Worker worker(*model.policy, *model.codec, settings, learner.task_receiver(),
                 learner.sample_sender(), follow);
   serve(worker, learner, options);
+  // One that came to another run's learner in its own learner's place.
+  check_not_refused(learner.connect(Deadline::after(0)), options);
   return interrupted() ? 130 : 0;
 }
 

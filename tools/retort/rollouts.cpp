@@ -70,6 +70,12 @@ std::string infra_fault(const ScoredGroup& group) {
   return "";
 }
 
+// Why a group cannot be had, and the setting that says for how long it is tried.
+struct Trouble {
+  const char* place = "";
+  std::string text;  // "" when it can
+};
+
 // The groups of one draw of tasks: sampled here or by workers, and scored.
 class Sampling {
  public:
@@ -116,8 +122,8 @@ class Sampling {
   }
 
   double reward_s() const { return reward_s_; }
-  // Why this group cannot be had; "" when it can. After run().
-  const std::string& trouble(size_t t) const { return troubles_[t]; }
+  // Of this group. After run().
+  const Trouble& trouble(size_t t) const { return troubles_[t]; }
 
  private:
   // As many assignments as the channel takes now.
@@ -157,7 +163,7 @@ class Sampling {
       return;
     }
     if (id.step < step_ || id.task < first_ || wanted_[id.task - first_] == 0 ||
-        !troubles_[id.task - first_].empty()) {
+        !troubles_[id.task - first_].text.empty()) {
       parts_.samples->ack(id);
       return;
     }
@@ -173,8 +179,8 @@ class Sampling {
     for (const size_t t : which) {
       const std::string fault = infra_fault(groups_[t]);
       if (!fault.empty())
-        troubles_[t] =
-            fmt::format("no score within {} s: {}", parts_.config.train.group_deadline_s, fault);
+        troubles_[t] = {"[rewards]", fmt::format("no score within {} s: {}",
+                                                 parts_.config.train.group_deadline_s, fault)};
     }
     reward_s_ += watch.lap();
   }
@@ -191,21 +197,22 @@ class Sampling {
           fmt::format("no sample came for {:.0f} s while waiting for {}; mend the workers, then go "
                       "on with --resume",
                       limit, missing_text()));
-    give_up_missing(fmt::format("no sample within {} s: {}", limit, parts_.workers->holders()));
+    give_up_missing({"[train.sample_deadline_s]",
+                     fmt::format("no sample within {} s: {}", limit, parts_.workers->holders())});
     worker_seen_ = false;
     wait_.over();
   }
 
-  void give_up_missing(const std::string& trouble) {
+  void give_up_missing(const Trouble& trouble) {
     for (size_t t = 0; t < groups_.size(); ++t) {
       const size_t here = groups_[t].samples.size();
-      if (wanted_[t] == 0 || here == group_size_ || !troubles_[t].empty()) continue;
+      if (wanted_[t] == 0 || here == group_size_ || !troubles_[t].text.empty()) continue;
       troubles_[t] = trouble;
       missing_ -= group_size_ - here;
       parts_.samples->give_up(step_, static_cast<uint32_t>(first_ + t));
     }
     sent_ = unsent_.size();
-    log::detail(fmt::format("step {}: what is missing is given up: {}", step_, trouble));
+    log::detail(fmt::format("step {}: what is missing is given up: {}", step_, trouble.text));
   }
 
   // "samples of group 17 of step 3 (24 missing in all) from worker 2 (1 assignments, silent …)"
@@ -223,7 +230,7 @@ class Sampling {
   const size_t group_size_;
   const std::vector<char>& wanted_;
   std::vector<ScoredGroup> groups_;
-  std::vector<std::string> troubles_;      // per group, why it cannot be had
+  std::vector<Trouble> troubles_;          // per group
   std::vector<size_t> unsent_, unscored_;  // indices of groups
   size_t sent_ = 0;                        // of unsent_
   size_t missing_ = 0;                     // samples of all groups
@@ -266,7 +273,7 @@ class StepRollouts {
     rollouts.reward_s += sampling.reward_s();
     for (size_t t = 0; t < count; ++t) {
       if (wanted[t] == 0) continue;
-      if (sampling.trouble(t).empty())
+      if (sampling.trouble(t).text.empty())
         rollouts.groups.push_back(std::move(groups[t]));
       else
         give_up(first + t, first + count + given_up++, groups[t], sampling.trouble(t));
@@ -274,26 +281,24 @@ class StepRollouts {
     rollouts.tasks.insert(rollouts.tasks.end(), tasks.begin(), tasks.end());
     rollouts.replaced += static_cast<int64_t>(given_up);
     if (rollouts.replaced > parts_.config.train.prompts_per_step)
-      throw UserError(
-          last_trouble_.starts_with("no sample") ? "[train.sample_deadline_s]" : "[rewards]",
-          fmt::format("step {}: {} groups could not be had; the last: {}", step_, rollouts.replaced,
-                      last_trouble_),
-          "mend what does not answer, then go on with --resume");
+      throw UserError(last_trouble_.place,
+                      fmt::format("step {}: {} groups could not be had; the last: {}", step_,
+                                  rollouts.replaced, last_trouble_.text),
+                      "mend what does not answer, then go on with --resume");
     return given_up;
   }
 
-  void give_up(size_t index, size_t replaced_by, const ScoredGroup& group,
-               const std::string& trouble) {
+  void give_up(size_t index, size_t replaced_by, const ScoredGroup& group, const Trouble& trouble) {
     for (const Sample& sample : group.samples) parts_.samples->ack(sample.id);
     last_trouble_ = trouble;
     rollouts.decisions.push_back({static_cast<uint32_t>(step_), static_cast<uint32_t>(index),
-                                  static_cast<uint32_t>(replaced_by), trouble});
+                                  static_cast<uint32_t>(replaced_by), trouble.text});
   }
 
   TrainParts& parts_;
   const int64_t step_;
   std::map<uint32_t, Decision> replayed_;  // by task
-  std::string last_trouble_ = "as in run.db, table decision";
+  Trouble last_trouble_ = {"[rewards]", "as in run.db, table decision"};
 };
 
 // The first wave, and those of a refill.

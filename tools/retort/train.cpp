@@ -205,6 +205,8 @@ void add_silence_option(Arguments& parser, TrainOptions& options) {
 
 int run_training(TrainOptions options) {
   check_silence(options.workers.silence_s);
+  if (options.workers.silence_s != ChannelTiming{}.silence_s)
+    options.again += fmt::format(" --silence-s {}", options.workers.silence_s);
   if (options.json && !options.explain)
     throw UserError("--json", "is for --explain only",
                     "add --explain, or read metrics.jsonl and retort inspect RUN --json");

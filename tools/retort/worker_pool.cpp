@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -38,6 +39,16 @@ std::string last_line(const std::string& path) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   const size_t begin = text.rfind('\n');
   return one_line(begin == std::string::npos ? text : text.substr(begin + 1));
+}
+
+// An endpoint at all addresses of this machine as others call it.
+std::string reached_at(const std::string& endpoint) {
+  for (const std::string_view all : {"tcp://0.0.0.0:", "tcp://[::]:", "tcp://*:"}) {
+    char name[256] = "";
+    if (endpoint.starts_with(all) && ::gethostname(name, sizeof name - 1) == 0)
+      return "tcp://" + std::string(name) + ":" + endpoint.substr(all.size());
+  }
+  return endpoint;
 }
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -77,6 +88,7 @@ WorkerPool::WorkerPool(const WorkerPlan& plan, const RunConfig& config, size_t c
   if (connection.endpoint.empty()) connection.endpoint = kLoopback;
   std::unique_ptr<Wire> wire = learner_wire(connection);
   endpoint_ = wire->name();
+  has_keys_ = connection.keys.has_value();
   LearnerOptions options;
   options.identity = identity_;
   options.credits = credits;
@@ -117,8 +129,9 @@ void WorkerPool::start(const std::string& run_dir) {
   if (!processes_.empty()) return;
   const std::string token = token_path(run_dir);
   write_file_atomic(token, identity_.run_token + "\n", 0600);
-  log::info(fmt::format("workers: retort rollout {}/config.toml --connect {} --token-file {}",
-                        run_dir, endpoint_, token));
+  log::info(fmt::format("workers: retort rollout {}/config.toml --connect {} --token-file {}{}",
+                        run_dir, reached_at(endpoint_), token,
+                        has_keys_ ? " --keys WORKER.KEYS --learner-key LEARNER.PUB" : ""));
 }
 
 void WorkerPool::publish(const Weights& weights, const Version& version) {

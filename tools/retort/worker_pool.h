@@ -73,6 +73,7 @@ class WorkerPool {
 
   ChannelIdentity identity_;
   std::string endpoint_;
+  bool has_keys_ = false;
   std::string run_dir_;
   int64_t most_samples_ = 0, threads_ = 0;  // of a process
   double silence_s_ = 0;
