@@ -94,6 +94,7 @@ class MathEqual final : public Reward {
 std::unique_ptr<Reward> make(const RewardOptions& options, const std::string& place) {
   math::Equality rules;
   rules.percent_equal = options.is("percent", "equal");
+  rules.lone_unit_free = options.is("units", "free");
   rules.tuple_as_set = options.is("tuple_as_set", "yes");
   const std::string& tolerance = options.text("tolerance");
   if (tolerance != "exact") {
@@ -119,6 +120,8 @@ RewardRow math_equal_row() {
       {{"extract", OptionKind::kList, "boxed|answer_tag|phrase|last",
         "where the answer is looked for, in this order"},
        {"percent", OptionKind::kChoice, "strict|equal", "whether 50% answers 50 too"},
+       {"units", OptionKind::kChoice, "strict|free",
+        "whether a unit must be named by both: free lets $10 and 10 dollars answer 10"},
        {"tuple_as_set", OptionKind::kChoice, "no|yes", "whether the order of a tuple is free"},
        {"tolerance", OptionKind::kText, "exact",
         "exact, or how far off a number may be, of max(1, |gold|)"},

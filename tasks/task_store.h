@@ -7,8 +7,9 @@
 // (canonical JSON, tasks/row_text.h) is no new revision; nor is a procedural problem met again,
 // whatever the level or seed it was drawn with.
 //
-// Every opening checks the store throughout: UserError at its path when it is missing, damaged, no
-// task store, of another schema, or held by another program for longer than half a minute.
+// Every opening checks the store's structure throughout: UserError at its path when it is missing,
+// damaged, no task store, of another schema, or held by another program for longer than half a
+// minute. A task that is read is compared with its row and its digests: UserError at the path, too.
 #include "base/sqlite.h"
 #include "tasks/task_options.h"
 #include "tasks/task_row.h"

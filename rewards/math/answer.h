@@ -46,6 +46,7 @@ std::optional<Answer> read_answer(std::string_view raw, std::string* why);
 struct Equality {
   bool percent_equal = false;  // 50% answers 50 too
   bool tuple_as_set = false;
+  bool lone_unit_free = false;      // $10 answers 10, and 10 answers $10
   std::optional<double> tolerance;  // |a - b| <= tolerance max(1, |b|)
 };
 

@@ -25,7 +25,8 @@ bool equal_numbers(const Value& gold, const Value& answer, const Equality& rules
 }
 
 Match match_values(const Value& gold, const Value& answer, const Equality& rules) {
-  if (gold.unit != answer.unit)
+  const bool lone = gold.unit.empty() || answer.unit.empty();
+  if (gold.unit != answer.unit && !(lone && rules.lone_unit_free))
     return known_to_differ(gold.unit, answer.unit) ? Match::kDiffers : Match::kOpen;
   return equal_numbers(gold, answer, rules) ? Match::kEqual : Match::kDiffers;
 }

@@ -127,7 +127,9 @@ std::map<std::string, Seen> run_row(const tests::TextCase& row, const TemporaryF
   std::map<std::string, Seen> seen;
   for (const Surroundings& around : kSurroundings)
     if (no_color || std::string_view(around.name) != "no_color") seen[around.name];
-  const std::string run = row.require("run"), in = row.get("in", "");
+  const std::string run = row.require("run");
+  std::string in;
+  for (int times = std::stoi(row.get("times", "1")); times > 0; --times) in += row.get("in", "");
   const bool json = is(row, "json");
   std::vector<std::thread> threads;
   for (const Surroundings& around : kSurroundings) {
@@ -226,7 +228,7 @@ TEST(Terminal, EveryCommandOnATerminalInAPipeAndQuiet) {
     const std::string here = folder.path(around.name);
     std::filesystem::create_directory(here);
     write_text(here + "/slow",
-               "#!/bin/sh\nwhile read -r line; do sleep 0.2; id=${line#*'\"id\":'}\n"
+               "#!/bin/sh\nwhile read -r line; do sleep 0.02; id=${line#*'\"id\":'}\n"
                "echo \"{\\\"id\\\":${id%%,*},\\\"score\\\":1}\"; done\n");
     std::filesystem::permissions(here + "/slow", std::filesystem::perms::owner_all);
   }

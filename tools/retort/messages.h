@@ -2,7 +2,7 @@
 // The "messages" and "tools" of a row.
 #include "base/record/message.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include <string>
 #include <vector>

@@ -14,9 +14,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -113,8 +111,7 @@ std::string verdict_line(const Json& id, const Verdict& verdict) {
 }
 
 // Rows scored together, so that a program has several of them under way: full batches of a writer
-// that is fast, what there is when it pauses, since it may wait for the answers. A batch is what
-// takes about a second, so that a slow program's verdicts are written and told as they come.
+// that is fast, what there is when it pauses, since it may wait for the answers.
 class Batch {
  public:
   Batch(const RewardSet& rewards, RowWriter& writer, Progress& progress)
@@ -123,14 +120,14 @@ class Batch {
   size_t rows() const { return scored_ + waiting_.size(); }  // so far
 
   void add(Row row) {
+    constexpr size_t kRows = 64;
     waiting_.push_back(std::move(row));
-    if (waiting_.size() == rows_in_batch_) score();
+    if (waiting_.size() == kRows) score();
   }
 
   // What waits is scored, written and sent.
   void score() {
     if (waiting_.empty()) return;
-    const auto started = std::chrono::steady_clock::now();
     std::vector<ScoreRequest> requests;
     for (size_t i = 0; i < waiting_.size(); ++i)
       requests.push_back({{0, static_cast<uint32_t>(scored_ + i), 0, 0},
@@ -139,9 +136,6 @@ class Batch {
     const std::vector<Verdict> verdicts = rewards_.score_all(requests);
     for (size_t i = 0; i < waiting_.size(); ++i)
       writer_.write(verdict_line(waiting_[i].id, verdicts[i]));
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-    const double in_a_second = static_cast<double>(waiting_.size()) / std::max(took.count(), 1e-9);
-    rows_in_batch_ = static_cast<size_t>(std::clamp(in_a_second, kLeastRows, kMostRows));
     scored_ += waiting_.size();
     waiting_.clear();
     writer_.flush();
@@ -154,8 +148,6 @@ class Batch {
   Progress& progress_;
   std::vector<Row> waiting_;
   size_t scored_ = 0;
-  static constexpr double kLeastRows = 8, kMostRows = 64;
-  size_t rows_in_batch_ = static_cast<size_t>(kLeastRows);
 };
 
 void list_rewards(bool as_json) {
