@@ -27,6 +27,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -135,8 +136,10 @@ class RemoteWorker {
   std::unique_ptr<SampleSender> sample_sender();
   std::unique_ptr<TaskReceiver> task_receiver();  // any number
   // The Version of this number, whole and with its digest checked. The last one is kept until the
-  // next is whole, so asking for it again costs nothing.
-  VersionReceived version(uint32_t number, Deadline deadline);
+  // next is whole, so asking for it again costs nothing. `give_up` is asked every half second: true
+  // ends the wait as the deadline does.
+  VersionReceived version(uint32_t number, Deadline deadline,
+                          const std::function<bool()>& give_up = {});
 
   // Gives the connection up and makes it anew, as happens by itself after `silence_s` of silence.
   void reconnect();

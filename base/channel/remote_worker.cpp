@@ -9,8 +9,9 @@
 namespace retort {
 namespace {
 
-constexpr double kStopSeconds = 30;  // far beyond what the thread of the wire needs to end
-constexpr double kWorthSaying = 2;   // seconds of silence that a time-out mentions
+constexpr double kStopSeconds = 30;     // far beyond what the thread of the wire needs to end
+constexpr double kGiveUpSeconds = 0.5;  // between two looks whether a wait is to be given up
+constexpr double kWorthSaying = 2;      // seconds of silence that a time-out mentions
 
 std::string id_text(const SampleId& id) {
   return std::to_string(id.step) + "/" + std::to_string(id.task) + "/" + std::to_string(id.slot) +
@@ -148,7 +149,8 @@ bool RemoteWorker::State::is_of_a_predecessor() const {
   return assigned_by_ != 0 && assigned_by_ != learner_;
 }
 
-VersionReceived RemoteWorker::State::version(uint32_t number, Deadline deadline) {
+VersionReceived RemoteWorker::State::version(uint32_t number, Deadline deadline,
+                                             const std::function<bool()>& give_up) {
   std::unique_lock lock(mutex_);
   const WaitScope what("Version " + std::to_string(number) + " of the weights",
                        "the learner at " + wire_->name(), deadline);
@@ -164,10 +166,15 @@ VersionReceived RemoteWorker::State::version(uint32_t number, Deadline deadline)
     version_over_ = false;
     wire_->wake();
   }
-  const bool ended = wait_until(changed_, lock, what, deadline, [&] {
-    return version_is_here(number) || version_wanted_ != number || is_closed() ||
-           is_of_a_predecessor();
-  });
+  bool ended = false;
+  do {
+    const Deadline look =
+        Deadline::at(std::min(deadline.when(), Deadline::after(kGiveUpSeconds).when()));
+    ended = wait_until(changed_, lock, what, look, [&] {
+      return version_is_here(number) || version_wanted_ != number || is_closed() ||
+             is_of_a_predecessor();
+    });
+  } while (!ended && !deadline.passed() && !(give_up && give_up()));
   if (version_is_here(number)) return {ReceiveKind::kReceived, version_, "", false};
   const bool of_a_predecessor = is_of_a_predecessor() && !is_closed();
   if (ended && !of_a_predecessor)
@@ -253,8 +260,9 @@ std::unique_ptr<SampleSender> RemoteWorker::sample_sender() {
 std::unique_ptr<TaskReceiver> RemoteWorker::task_receiver() {
   return std::make_unique<TaskReceiverEnd>(state_);
 }
-VersionReceived RemoteWorker::version(uint32_t number, Deadline deadline) {
-  return state_->version(number, deadline);
+VersionReceived RemoteWorker::version(uint32_t number, Deadline deadline,
+                                      const std::function<bool()>& give_up) {
+  return state_->version(number, deadline, give_up);
 }
 void RemoteWorker::reconnect() { state_->reconnect(); }
 double RemoteWorker::silent_s() const { return state_->silent_s(); }

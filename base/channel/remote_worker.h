@@ -25,7 +25,7 @@ class RemoteWorker::State {
   SendResult flush(Deadline deadline);
   void close_sender();
   AssignmentReceived receive_task(Deadline deadline);
-  VersionReceived version(uint32_t number, Deadline deadline);
+  VersionReceived version(uint32_t number, Deadline deadline, const std::function<bool()>& give_up);
   void reconnect();
   void stop();  // ends run()
   double silent_s() const;

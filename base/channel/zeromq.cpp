@@ -62,16 +62,17 @@ bool is_in_use(const std::string& endpoint) {
 class RouterWire final : public Wire {
  public:
   explicit RouterWire(const ZeromqLearnerOptions& options)
-      : socket_(context_, ZMQ_ROUTER), monitor_(context_, socket_) {
+      : socket_(context_, ZMQ_ROUTER),
+        monitor_(context_, socket_),
+        gate_(context_, options.keys ? std::optional(options.worker_keys) : std::nullopt) {
     set_common(socket_, options.endpoint);
     socket_.set(ZMQ_ROUTER_MANDATORY, 1);
     socket_.set(ZMQ_HANDSHAKE_IVL, kHandshakeMs);
     socket_.set(ZMQ_BACKLOG, kBacklog);
+    socket_.set(ZMQ_ZAP_DOMAIN, std::string("retort"));
     if (options.keys) {
-      gate_.emplace(context_, options.worker_keys);
       socket_.set(ZMQ_CURVE_SERVER, 1);
       socket_.set(ZMQ_CURVE_SECRETKEY, options.keys->secret_key);
-      socket_.set(ZMQ_ZAP_DOMAIN, std::string("retort"));
     }
     const bool in_use = is_in_use(options.endpoint);
     int reason = in_use ? EADDRINUSE : 0;
@@ -98,8 +99,7 @@ class RouterWire final : public Wire {
     ZeromqSocket::Sender sender;
     std::vector<SharedBytes> frames = socket_.receive(&sender);
     if (frames.empty()) return std::nullopt;
-    arrival.from = sender.address.empty() ? "a peer of an old ZeroMQ"  // 2.x names no address
-                                          : std::move(sender.address);
+    arrival.from = std::move(sender.address);
     arrival.peer.assign(reinterpret_cast<const char*>(frames[0].bytes.data()),
                         frames[0].bytes.size());
     if (sender.descriptor >= 0 && peers_[sender.descriptor] != arrival.peer) {
@@ -115,8 +115,8 @@ class RouterWire final : public Wire {
     zmq_pollitem_t items[] = {{socket_.handle(), 0, ZMQ_POLLIN, 0},
                               {nullptr, wake_.descriptor(), ZMQ_POLLIN, 0},
                               {monitor_.handle(), 0, ZMQ_POLLIN, 0},
-                              {gate_ ? gate_->handle() : nullptr, 0, ZMQ_POLLIN, 0}};
-    rest_zmq_poll({items, gate_ ? size_t{4} : size_t{3}}, deadline);
+                              {gate_.handle(), 0, ZMQ_POLLIN, 0}};
+    rest_zmq_poll(items, deadline);
     wake_.lower();
   }
   void wake() override { wake_.raise(); }
@@ -138,7 +138,7 @@ class RouterWire final : public Wire {
 
   void look_at_connections() {
     std::string refused;
-    while (gate_ && gate_->answer(&refused))
+    while (gate_.answer(&refused))
       if (!refused.empty())
         report(refused.substr(0, refused.find(' ')),
                "refused " + one_line(refused) + ": it is not in the list of keys");
@@ -190,7 +190,7 @@ class RouterWire final : public Wire {
   WakeSignal wake_;
   ZeromqSocket socket_;
   ConnectionMonitor monitor_;
-  std::optional<KeyGate> gate_;
+  KeyGate gate_;
   std::string name_;
   std::optional<std::string> failure_;   // of the connection that is closed next; "": told
   std::map<int, std::string> peers_;     // who spoke last over a descriptor

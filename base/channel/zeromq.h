@@ -5,7 +5,7 @@
 // Loopback and IPC need no keys. Every other endpoint needs CURVE keys on both sides
 // (curve_keys.h): UserError without them, before a socket is opened. A worker whose key the learner
 // does not list is refused before its first message, and logged with its address; so is a peer
-// whose handshake fails.
+// whose handshake fails, one of ZeroMQ before 4.0, and one too many (zeromq_accept.h).
 #include "base/channel/curve_keys.h"
 #include "base/channel/wire.h"
 

@@ -144,7 +144,8 @@ std::optional<ConnectionNews> ConnectionMonitor::next() {
   }
 }
 
-KeyGate::KeyGate(const ZeromqContext& context, const std::vector<std::string>& public_keys)
+KeyGate::KeyGate(const ZeromqContext& context,
+                 const std::optional<std::vector<std::string>>& public_keys)
     : socket_(context, ZMQ_REP), keys_(public_keys) {
   RT_ZMQ(zmq_bind(socket_.handle(), kGateAddress));
 }
@@ -160,7 +161,7 @@ bool KeyGate::answer(std::string* refused) {
   char key[41] = "";
   if (frames.size() == 7 && text_of(frames[5]) == "CURVE" && frames[6].bytes.size() == kKeyBytes)
     zmq_z85_encode(key, frames[6].bytes.data(), kKeyBytes);
-  const bool known = std::find(keys_.begin(), keys_.end(), key) != keys_.end();
+  const bool known = !keys_ || std::find(keys_->begin(), keys_->end(), key) != keys_->end();
   if (!known) *refused = address + " with the key " + (key[0] != 0 ? key : "none");
   socket_.send({bytes_of("1.0"), bytes_of(request), bytes_of(known ? "200" : "400"),
                 bytes_of(known ? "OK" : "unknown key"), bytes_of(""), bytes_of("")},

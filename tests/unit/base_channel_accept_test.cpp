@@ -122,6 +122,25 @@ TEST(Accept, EachStrangerIsToldWithItsAddress) {
         << i;
 }
 
+// ZMTP 1 and 2: a name of the peer's own and a message. libzmq would let them in where no key is
+// asked for, and may end the process on their name while a socket is closed.
+TEST(Accept, OldProtocolsAreRefused) {
+  const LogOfTest log;
+  auto wire = zeromq_learner_wire({"tcp://127.0.0.1:*", std::nullopt, {}});
+  const std::string endpoint = wire->name();
+  const RemoteLearner learner(std::move(wire), patient());
+  const std::string greetings[] = {std::string("\x01\x00\x06\x00hello", 9),
+                                   std::string("\xff\0\0\0\0\0\0\0\1\x7f\1\5\0\0\0\5hello", 21)};
+  for (int i = 0; i < 2; ++i) {
+    const std::string from = fmt::format("127.0.5.{}", i + 1);
+    const Stranger stranger(from, endpoint);
+    stranger.say(greetings[i]);
+    EXPECT_TRUE(stranger.is_closed_within(5)) << i;
+    EXPECT_TRUE(comes_within(10, [&] { return log.lines_with(from) == 1; })) << log.text();
+  }
+  EXPECT_EQ(log.lines_with(" ended without a greeting"), 2u) << log.text();
+}
+
 TEST(Accept, TheLinesAreBounded) {
   const LogOfTest log;
   const auto wire = zeromq_learner_wire({"tcp://127.0.0.1:*", std::nullopt, {}});

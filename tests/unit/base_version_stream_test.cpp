@@ -96,6 +96,17 @@ TEST(VersionStream, OnlyTheNewestTwoAreKept) {
   EXPECT_TRUE(gone.over);
 }
 
+TEST(VersionStream, AWaitCanBeGivenUp) {
+  MemoryHub hub;
+  const RemoteLearner learner(hub.learner_wire(), learner_options());
+  RemoteWorker worker(hub.worker_wire(), worker_options());
+  int asked = 0;
+  const VersionReceived none =
+      worker.version(1, Deadline::after(60), [&asked] { return ++asked == 2; });
+  EXPECT_EQ(none.kind, ReceiveKind::kTimeout);
+  EXPECT_EQ(asked, 2);
+}
+
 // A learner is killed while a worker fetches the Version of an assignment; the next one resumes
 // before that Version, and will only make it with that worker's help.
 TEST(VersionStream, WhatALearnerThatIsGoneAssignedIsWaitedForByNobody) {

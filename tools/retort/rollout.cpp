@@ -130,7 +130,9 @@ int run_rollout(const CommandArguments& arguments) {
       options.most_samples > 0 ? options.most_samples : config.rollout.max_sequences;
   settings.answer_s = kAnswerS;
   const auto follow = [&](uint32_t number) {
-    const VersionReceived received = learner.version(number, Deadline::after(options.patience_s));
+    const VersionReceived received =
+        learner.version(number, Deadline::after(options.patience_s), interrupted);
+    if (received.kind == ReceiveKind::kTimeout && interrupted()) return Worker::Weights::kClosed;
     if (received.kind == ReceiveKind::kTimeout)
       give_up(options, fmt::format("Version {} of the weights did not come", number));
     if (received.over) {
