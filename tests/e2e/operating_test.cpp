@@ -1,10 +1,12 @@
 // docs/operating.md: what a failure looks like is what the program prints.
 #include "tests/e2e/program.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -140,14 +142,27 @@ class SlurmScript : public ::testing::Test {
         "cd '" + folder_.path() + "' && PATH=\"$PWD/bin:$PATH\" SLURM_JOB_NUM_NODES=3 " +
         "SLURM_JOB_NODELIST='node[1-3]' MORE_OPTIONS='--quiet --set train.steps=2 " + options +
         "' bash '" + fs::absolute("docs/examples/slurm.sh").string() + "' " + config +
-        " runs/shared >out 2>&1";
+        " runs/shared " + port_ + " >out 2>&1";
     const int status = std::system(command.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   std::string said() const { return file_text(folder_.path("out")); }
   const TemporaryFolder folder_;
+  const std::string port_ = free_port();
 
  private:
+  // One that nobody listens at now: other tests run beside this one.
+  static std::string free_port() {
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    socklen_t size = sizeof address;
+    auto* const plain = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(socket, plain, size), 0);
+    EXPECT_EQ(::getsockname(socket, plain, &size), 0);
+    ::close(socket);
+    return std::to_string(ntohs(address.sin_port));
+  }
   void script(const std::string& name, const std::string& text) {
     const std::string path = folder_.path("bin/" + name);
     write_text(path, "#!/bin/bash\n" + text);
@@ -175,7 +190,7 @@ TEST_F(SlurmScript, EndsWithTheLearnersStatusAndLeavesNoWorker) {
   write_text(folder_.path("workers.pub"), "no key\n");
   EXPECT_EQ(submit("tests/configs/tiny.toml", ""), 2) << said();
   EXPECT_NE(said().find("workers.pub:1: is no CURVE key"), std::string::npos) << said();
-  EXPECT_EQ(testing::processes_left("localhost:5555"), 0u);
+  EXPECT_EQ(testing::processes_left("localhost:" + port_), 0u);
 }
 
 // Every option of the Kubernetes example is the command's.
