@@ -198,16 +198,19 @@ LearnerStep Learner::step(int64_t step, const std::vector<ScoredGroup>& groups) 
       kept.push_back(&group);
   }
   totals.groups_kept = static_cast<int64_t>(kept.size());
-  std::vector<std::vector<TrainingSequence>> learned_from = training_groups(kept);
-  PhiloxStream shuffle({settings_.seed, Purpose::kShuffle, 0}, static_cast<uint32_t>(step), 0, 0);
-  shuffle.shuffle(learned_from);
-
+  const std::vector<std::vector<TrainingSequence>> learned_from = training_groups(kept);
   const size_t updates = std::min<size_t>(settings_.updates_per_step, learned_from.size());
-  for (size_t u = 0; u < updates; ++u) {
-    std::vector<TrainingSequence> batch;
-    for (size_t g = u; g < learned_from.size(); g += updates)
-      std::move(learned_from[g].begin(), learned_from[g].end(), std::back_inserter(batch));
-    update(std::move(batch), version, !check_all && totals.updates == 0, totals);
+  for (int64_t epoch = 0; epoch < settings_.epochs_per_step; ++epoch) {
+    std::vector<std::vector<TrainingSequence>> dealt = learned_from;
+    PhiloxStream shuffle({settings_.seed, Purpose::kShuffle, 0}, static_cast<uint32_t>(step),
+                         static_cast<uint32_t>(epoch), 0);
+    shuffle.shuffle(dealt);
+    for (size_t u = 0; u < updates; ++u) {
+      std::vector<TrainingSequence> batch;
+      for (size_t g = u; g < dealt.size(); g += updates)
+        std::move(dealt[g].begin(), dealt[g].end(), std::back_inserter(batch));
+      update(std::move(batch), version, !check_all && totals.updates == 0, totals);
+    }
   }
   for (std::optional<double>* value :
        {&totals.pg_loss, &totals.kl_loss, &totals.entropy, &totals.grad_norm, &totals.pg_clipfrac})

@@ -4,9 +4,10 @@
 //   drop groups -> advantages -> reference log-probabilities -> shuffle, deal whole groups to
 //   updates -> for each: forward, loss, backward, AdamW
 //
-// Bits: the kept groups are permuted by Philox (purpose shuffle, counter (step, ·)), dealt
-// round-robin into min(updates_per_step, groups) updates; normalisers are of the whole update;
-// micro-batches change no bit. Threads: one caller.
+// Bits: in each of the epochs_per_step passes the kept groups are permuted by Philox (purpose
+// shuffle, counter (step, pass, ·)), dealt round-robin into min(updates_per_step, groups) updates;
+// normalisers are of the whole update; micro-batches change no bit. The old log-probabilities are
+// the sampler's in every pass. Threads: one caller.
 #include "learner/config.h"
 #include "learner/loss/loss.h"
 #include "learner/mismatch.h"
@@ -41,6 +42,7 @@ struct LearnerSettings {
   uint32_t seed = 0;
   double temperature = 1.0;  // of the rollout
   int64_t updates_per_step = 1;
+  int64_t epochs_per_step = 1;
   int64_t steps = 1;           // of the schedule
   int64_t max_new_tokens = 1;  // of the rollout
 };

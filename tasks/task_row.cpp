@@ -90,6 +90,11 @@ class RowReader {
     if (task.messages.back().role == "assistant")
       fail("'" + key + "' ends with the assistant's words, which training does not go on from",
            "end it with a message of the user");
+    // TRL's templates write them into the prompt.
+    const auto tools = row_.find("tools");
+    if (tools != row_.end() && !tools->empty() && *tools != "" && *tools != "[]")
+      fail("'tools' are offered, which prompts of a training do not take",
+           "leave the row out, or its 'tools' to train without them");
   }
 
   Message read_message(const Json& message) const {

@@ -142,6 +142,42 @@ TEST(LearnerStep, MicroBatchesChangeNoBitInAnyVariant) {
   }
 }
 
+// The weights after `calls` steps of `epochs` passes each over the same group, and the last step.
+StepOutcome run_epochs(int calls, int64_t epochs) {
+  std::unique_ptr<Policy> policy = testing::tiny_policy(4);
+  const std::vector<ScoredGroup> groups = {sample_groups(*policy).at(0)};
+  LearnerSettings settings;
+  settings.learner = learner_config(100000);
+  settings.learner.lr = 0.02;
+  settings.learner.clip_low = settings.learner.clip_high = 1e-3;
+  settings.mismatch.check = "update";
+  settings.epochs_per_step = epochs;
+  settings.steps = 10;
+  settings.max_new_tokens = 20;
+  Optimizer optimizer(*policy, settings.learner);
+  Learner learner(*policy, optimizer, nullptr, settings);
+  StepOutcome outcome;
+  for (int call = 0; call < calls; ++call) outcome.step = learner.step(1, groups);
+  outcome.weights = all_values(*policy);
+  return outcome;
+}
+
+// A group alone is dealt in one way, so two passes are two steps over its samples.
+TEST(LearnerStep, EpochsLearnFromTheSameSamplesAgain) {
+  const StepOutcome once = run_epochs(1, 1), twice = run_epochs(1, 2), again = run_epochs(2, 1);
+  EXPECT_EQ(once.step.updates, 1);
+  EXPECT_EQ(twice.step.updates, 2);
+  EXPECT_EQ(twice.step.trained_tokens, 2 * once.step.trained_tokens);
+  EXPECT_TRUE(same_bits(twice.weights, again.weights));
+  EXPECT_FALSE(same_bits(twice.weights, once.weights));
+  // The first pass has ratio one; the second is held by the clip, and compares no token.
+  EXPECT_EQ(*once.step.pg_clipfrac, 0.0);
+  EXPECT_EQ(*twice.step.pg_clipfrac, *again.step.pg_clipfrac / 2);
+  EXPECT_GT(*twice.step.pg_clipfrac, 0.0);
+  EXPECT_EQ(twice.step.mismatch.checked, once.step.mismatch.checked);
+  EXPECT_EQ(twice.step.mismatch.tokens, 0);
+}
+
 TEST(LearnerStep, OnPolicyTheKlToTheBaseIsZeroAndGrowsWithTheFirstUpdate) {
   for (const char* kl : {"k1", "k2", "k3", "unbiased"}) {
     std::unique_ptr<Policy> policy = testing::tiny_policy(4);

@@ -468,6 +468,10 @@ TEST_F(TaskStoreTest, EveryMistakeNamesFileAndLineAndNothingIsWritten) {
                   "\"assistant\",\"content\":\"Well\"}],\"answer\":1}"),
             "FILE:2: 'prompt' ends with the assistant's words, which training does not go on "
             "from; end it with a message of the user");
+  EXPECT_EQ(error("{\"prompt\":[{\"role\":\"user\",\"content\":\"a\"}],\"answer\":1,"
+                  "\"tools\":[{\"type\":\"function\"}]}"),
+            "FILE:2: 'tools' are offered, which prompts of a training do not take; leave the row "
+            "out, or its 'tools' to train without them");
   for (const std::string lost :
        {"\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]",
         "\"content\":null,\"tool_calls\":[1]", "\"content\":\"a\",\"reasoning_content\":\"b\"",
@@ -494,7 +498,8 @@ TEST_F(TaskStoreTest, EveryMistakeNamesFileAndLineAndNothingIsWritten) {
   EXPECT_EQ(exported(), good) << "all rows or none";
   EXPECT_EQ(
       error("{\"prompt\":[{\"role\":\"user\",\"content\":\"b\",\"tool_calls\":null,"
-            "\"reasoning_content\":\"\",\"name\":\"x\"}],\"reward_model\":null,\"answer\":1}"),
+            "\"reasoning_content\":\"\",\"name\":\"x\"}],\"reward_model\":null,\"tools\":null,"
+            "\"answer\":1}"),
       "")
       << "columns of other rows";
   EXPECT_EQ(import_error(""), "FILE: has no rows; write one JSON object a line");

@@ -28,7 +28,7 @@ Plan plan_of(const TrainParts& parts) {
   plan.group = config.rollout.group_size;
   plan.samples = plan.prompts * plan.group;
   plan.tokens = plan.samples * config.rollout.max_new_tokens;
-  plan.updates = config.train.updates_per_step;
+  plan.updates = config.train.updates_per_step * config.train.epochs_per_step;
   const double weights = static_cast<double>(policy.weights().bytes()) / kMb;
   plan.weights_mb = tenths(weights);
   // fp32 gradients and two moments; on a GPU fp32 masters beside the bf16 weights, on a CPU the

@@ -46,7 +46,9 @@ RETORT_CONFIG_STRUCT(RewardSection, RETORT_REWARD_FIELDS)
   X(int64_t, prompts_per_step, 32, at_least(1), "prompts",                              \
     "tasks drawn a step; each gets rollout.group_size samples")                         \
   X(int64_t, updates_per_step, 1, at_least(1), "updates",                               \
-    "at most this many optimiser updates a step, whole groups dealt to them")           \
+    "at most this many optimiser updates a pass, whole groups dealt to them")           \
+  X(int64_t, epochs_per_step, 1, between(1, 1000), "passes",                            \
+    "how often a step learns from its samples (verl: ppo_epochs, TRL: num_iterations)") \
   X(double, group_deadline_s, 60.0, at_least(0.0), "s",                                 \
     "a sample that a reward's program cannot answer is scored again for so long; then " \
     "its group gives way to the next task")                                             \

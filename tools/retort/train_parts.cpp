@@ -113,6 +113,7 @@ TrainParts build_train_parts(const RunConfig& config, const WorkerPlan& workers)
   settings.seed = config.run.seed;
   settings.temperature = config.rollout.temperature;
   settings.updates_per_step = config.train.updates_per_step;
+  settings.epochs_per_step = config.train.epochs_per_step;
   settings.steps = config.train.steps;
   settings.max_new_tokens = config.rollout.max_new_tokens;
   if (config.learner.kl != "none") parts.reference = std::make_unique<Reference>(policy);
