@@ -49,10 +49,41 @@ static Pieces make_pieces(int64_t rows, int64_t columns, int64_t steps, int64_t 
   return pieces;
 }
 
-// function(row, rows, panel, panels) for each piece, on the kernels' threads.
+// Pieces of a weight's gradient, [N, K]. Each packs its part of both operands for itself, so that
+// no core reads what another has written; what that costs falls with its rows and columns. Up to
+// four a thread, which even out threads that are preempted, as long as packing stays below an
+// eighth of the work: 1 / rows + 1 / columns < kPackingShare.
+constexpr double kPackingShare = 1.0 / 192;
+
+static Pieces weight_pieces(int64_t N, int64_t K) {
+  Pieces pieces = {};
+  pieces.rows = N;
+  pieces.panels = ceil_div(K, kLanes);
+  for (int64_t count = 4 * threads();; count /= 2) {
+    double least = 1e30;
+    for (int64_t blocks = 1; blocks <= count; ++blocks) {
+      if (count % blocks != 0) continue;
+      const int64_t rows = ceil_div(ceil_div(N, blocks), kTileRows) * kTileRows;
+      const int64_t unit = tile_panels(kTileRows);
+      const int64_t panels = ceil_div(ceil_div(pieces.panels, count / blocks), unit) * unit;
+      const double cost = 1 / static_cast<double>(rows) + 1 / static_cast<double>(panels * kLanes);
+      if (cost >= least) continue;
+      least = cost;
+      pieces.block_rows = rows;
+      pieces.group_panels = panels;
+    }
+    if (least < kPackingShare || count <= threads()) break;
+  }
+  pieces.blocks = ceil_div(N, pieces.block_rows);
+  pieces.groups = ceil_div(pieces.panels, pieces.group_panels);
+  return pieces;
+}
+
+// function(row, rows, panel, panels) for each piece, on the kernels' threads, `grain` or more
+// pieces a thread.
 template <class Function>
-RETORT_INLINE void for_pieces(const Pieces& pieces, const Function& function) {
-  parallel_for(pieces.count(), 1, [&](int64_t begin, int64_t end) {
+RETORT_INLINE void for_pieces(const Pieces& pieces, int64_t grain, const Function& function) {
+  parallel_for(pieces.count(), grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t panel = i / pieces.blocks * pieces.group_panels;
       const int64_t row = i % pieces.blocks * pieces.block_rows;
@@ -122,32 +153,33 @@ void gemm_forward(const float* x_TK, const float* packed, const float* bias_N, f
   if (T == 0) return;
   // One row reads the matrix once, as long streams.
   const int64_t block = T == 1 ? K : block_steps(K);
-  for_pieces(make_pieces(T, N, K, kPieceOutputs), [=](int64_t row, int64_t rows, int64_t panel,
-                                                      int64_t panels) {
-    const int64_t column = panel * kLanes;
-    for (int64_t k = 0; k < K; k += block) {
-      const int64_t steps = min(block, K - k);
-      const bool last = k + steps == K;
-      run_block<Left::kRows>({.a = x_TK + row * K + k,
-                              .a_stride = K,
-                              .b = {packed + (panel * K + k) * kLanes, K * kLanes, kLanes},
-                              .rows = rows,
-                              .steps = steps,
-                              .columns = min(panels * kLanes, N - column),
-                              .c = y_TN + row * N + column,
-                              .c_stride = N,
-                              .accumulate = k > 0,
-                              .bias = last && bias_N ? bias_N + column : nullptr,
-                              .after = last ? nullptr : packed + (panel * K + k + steps) * kLanes});
-    }
-  });
+  for_pieces(make_pieces(T, N, K, kPieceOutputs), 1,
+             [=](int64_t row, int64_t rows, int64_t panel, int64_t panels) {
+               const int64_t column = panel * kLanes;
+               for (int64_t k = 0; k < K; k += block) {
+                 const int64_t steps = min(block, K - k);
+                 const bool last = k + steps == K;
+                 run_block<Left::kRows>(
+                     {.a = x_TK + row * K + k,
+                      .a_stride = K,
+                      .b = {packed + (panel * K + k) * kLanes, K * kLanes, kLanes},
+                      .rows = rows,
+                      .steps = steps,
+                      .columns = min(panels * kLanes, N - column),
+                      .c = y_TN + row * N + column,
+                      .c_stride = N,
+                      .accumulate = k > 0,
+                      .bias = last && bias_N ? bias_N + column : nullptr,
+                      .after = last ? nullptr : packed + (panel * K + k + steps) * kLanes});
+               }
+             });
 }
 
 void gemm_backward_input(const float* dy_TN, const float* w_NK, float* dx_TK, int64_t T, int64_t K,
                          int64_t N) {
   if (T == 0) return;
   const int64_t block = block_steps(N);
-  for_pieces(make_pieces(T, K, N, kPieceOutputs),
+  for_pieces(make_pieces(T, K, N, kPieceOutputs), 1,
              [=](int64_t row, int64_t rows, int64_t panel, int64_t panels) {
                for (int64_t n = 0; n < N; n += block) {
                  const int64_t steps = min(block, N - n);
@@ -171,71 +203,36 @@ void gemm_backward_input(const float* dy_TN, const float* w_NK, float* dx_TK, in
              });
 }
 
-// dW is cut into a grid of pieces. Each packs its part of both operands for itself, so that no core
-// reads what another has written; what that costs falls with a piece's rows and columns.
-struct Grid {
-  int64_t rows, columns;  // of a piece: whole tiles
-  int64_t row_pieces, column_pieces;
-
-  int64_t count() const { return row_pieces * column_pieces; }
-};
-
-// Up to four pieces a thread, which even out threads that are preempted, as long as packing stays
-// below an eighth of the work: 1 / rows + 1 / columns < kPackingShare.
-constexpr double kPackingShare = 1.0 / 192;
-
-static Grid weight_grid(int64_t N, int64_t K) {
-  Grid grid = {};
-  for (int64_t pieces = 4 * threads();; pieces /= 2) {
-    double least = 1e30;
-    for (int64_t row_pieces = 1; row_pieces <= pieces; ++row_pieces) {
-      if (pieces % row_pieces != 0) continue;
-      const int64_t rows = ceil_div(ceil_div(N, row_pieces), kTileRows) * kTileRows;
-      const int64_t unit = tile_panels(kTileRows) * kLanes;
-      const int64_t columns = ceil_div(ceil_div(K, pieces / row_pieces), unit) * unit;
-      const double cost = 1 / static_cast<double>(rows) + 1 / static_cast<double>(columns);
-      if (cost >= least) continue;
-      least = cost;
-      grid = {rows, columns, ceil_div(N, rows), ceil_div(K, columns)};
-    }
-    if (least < kPackingShare || pieces <= threads()) return grid;
-  }
-}
-
 void gemm_backward_weight(const float* dy_TN, const float* x_TK, float* dw_NK, float* db_N,
                           int64_t T, int64_t K, int64_t N) {
   if (T == 0) return;
   const int64_t block = block_steps(T);
-  const Grid grid = weight_grid(N, K);
-  parallel_for(grid.count(), ceil_div(kPieceWork, T * grid.rows * grid.columns),
-               [=](int64_t begin, int64_t end) {
-                 float* left = scratch(Scratch::kLeftBlock, block * kRowBlock);
-                 float* right = scratch(Scratch::kRightBlock, block * grid.columns);
-                 for (int64_t i = begin; i < end; ++i) {
-                   const int64_t column = i / grid.row_pieces * grid.columns;
-                   const int64_t columns = min(grid.columns, K - column);
-                   const int64_t first = i % grid.row_pieces * grid.rows;
-                   const int64_t last = min(first + grid.rows, N);
-                   for (int64_t t = 0; t < T; t += block) {
-                     const int64_t steps = min(block, T - t);
-                     pack_panels(x_TK + t * K + column, K, steps, columns, right);
-                     for (int64_t row = first; row < last; row += kRowBlock) {
-                       const int64_t rows = min(kRowBlock, last - row);
-                       pack_tiles(dy_TN + t * N + row, N, steps, rows, left);
-                       run_block<Left::kTiles>({.a = left,
-                                                .a_stride = 0,
-                                                .b = {right, steps * kLanes, kLanes},
-                                                .rows = rows,
-                                                .steps = steps,
-                                                .columns = columns,
-                                                .c = dw_NK + row * K + column,
-                                                .c_stride = K,
-                                                .accumulate = true,
-                                                .bias = nullptr});
-                     }
-                   }
-                 }
-               });
+  const Pieces pieces = weight_pieces(N, K);
+  const int64_t grain = ceil_div(kPieceWork, T * pieces.block_rows * pieces.group_panels * kLanes);
+  for_pieces(pieces, grain, [=](int64_t first, int64_t count, int64_t panel, int64_t panels) {
+    const int64_t column = panel * kLanes;
+    const int64_t columns = min(panels * kLanes, K - column);
+    float* left = scratch(Scratch::kLeftBlock, block * kRowBlock);
+    float* right = scratch(Scratch::kRightBlock, block * panels * kLanes);
+    for (int64_t t = 0; t < T; t += block) {
+      const int64_t steps = min(block, T - t);
+      pack_panels(x_TK + t * K + column, K, steps, columns, right);
+      for (int64_t row = first; row < first + count; row += kRowBlock) {
+        const int64_t rows = min(kRowBlock, first + count - row);
+        pack_tiles(dy_TN + t * N + row, N, steps, rows, left);
+        run_block<Left::kTiles>({.a = left,
+                                 .a_stride = 0,
+                                 .b = {right, steps * kLanes, kLanes},
+                                 .rows = rows,
+                                 .steps = steps,
+                                 .columns = columns,
+                                 .c = dw_NK + row * K + column,
+                                 .c_stride = K,
+                                 .accumulate = true,
+                                 .bias = nullptr});
+      }
+    }
+  });
   if (!db_N) return;
   parallel_for(ceil_div(N, kLanes), ceil_div(1 << 13, T), [=](int64_t begin, int64_t end) {
     for (int64_t panel = begin; panel < end; ++panel) {

@@ -61,6 +61,14 @@ class RemoteUnderTest final : public ChannelUnderTest {
 ChannelIdentity test_identity() { return {"build 1", "0123456789abcdef", "token"}; }
 
 ChannelTiming test_timing() { return {0.2, 15}; }
+LearnerOptions test_learner_options() { return {test_identity(), 4, test_timing()}; }
+WorkerOptions test_worker_options(const std::string& name) {
+  WorkerOptions options;
+  options.identity = test_identity();
+  options.name = name;
+  options.timing = test_timing();
+  return options;
+}
 
 std::unique_ptr<ChannelUnderTest> remote_under_test(std::unique_ptr<WirePair> wires, size_t credits,
                                                     const RemoteSettings& settings) {

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace retort::tests {
@@ -27,6 +28,8 @@ struct RemoteSettings {
 
 ChannelIdentity test_identity();
 ChannelTiming test_timing();
+LearnerOptions test_learner_options();  // four credits
+WorkerOptions test_worker_options(const std::string& name = "worker 1");
 
 // Each sender and each receiver of tasks belongs to a worker of its own, which is connected.
 std::unique_ptr<ChannelUnderTest> remote_under_test(std::unique_ptr<WirePair> wires, size_t credits,

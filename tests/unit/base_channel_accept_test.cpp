@@ -88,13 +88,6 @@ bool comes_within(double seconds, const std::function<bool()>& so) {
 }
 
 LearnerOptions patient() { return {test_identity(), 4, {1, 600}}; }
-WorkerOptions worker_options() {
-  WorkerOptions options;
-  options.identity = test_identity();
-  options.name = "worker 1";
-  options.timing = test_timing();
-  return options;
-}
 
 // One after the other over the same few descriptors: none is taken for another one.
 TEST(Accept, EachStrangerIsToldWithItsAddress) {
@@ -163,7 +156,7 @@ TEST(Accept, ManyKeysOfOneAddressAreAFewLines) {
   std::vector<std::unique_ptr<RemoteWorker>> strangers;
   for (int i = 0; i < 6; ++i) {
     strangers.push_back(std::make_unique<RemoteWorker>(
-        zeromq_worker_wire({endpoint, make_curve_keys(), keys.public_key}), worker_options()));
+        zeromq_worker_wire({endpoint, make_curve_keys(), keys.public_key}), test_worker_options()));
     EXPECT_EQ(strangers.back()->connect(Deadline::after(0.3)).kind, ConnectKind::kTimeout);
   }
   EXPECT_EQ(log.lines_with("refused 127.0.0.1 with the key "), 3u) << log.text();
@@ -203,7 +196,7 @@ TEST(Accept, TheLastDescriptorsAreTheProgramsOwn) {
   })) << log.text();
   EXPECT_TRUE(silent.back()->is_closed_within(2));
   silent.clear();
-  RemoteWorker worker(zeromq_worker_wire({endpoint, std::nullopt, ""}), worker_options());
+  RemoteWorker worker(zeromq_worker_wire({endpoint, std::nullopt, ""}), test_worker_options());
   EXPECT_EQ(worker.connect(Deadline::after(10)).kind, ConnectKind::kConnected);
 }
 
@@ -215,7 +208,7 @@ TEST(Accept, AClosedConnectionIsALostWorker) {
     auto wire = zeromq_learner_wire({endpoint, std::nullopt, {}});
     const std::string bound = wire->name();
     RemoteLearner learner(std::move(wire), patient());
-    RemoteWorker stays(zeromq_worker_wire({bound, std::nullopt, ""}), worker_options());
+    RemoteWorker stays(zeromq_worker_wire({bound, std::nullopt, ""}), test_worker_options());
     ASSERT_EQ(stays.connect(Deadline::after(10)).kind, ConnectKind::kConnected);
     auto dies = zeromq_worker_wire({bound, std::nullopt, ""});
     const Hello hello{kProtocolRevision,

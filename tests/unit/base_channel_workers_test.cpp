@@ -19,15 +19,6 @@ namespace {
 Deadline soon() { return Deadline::after(10); }
 Deadline briefly() { return Deadline::after(0.15); }
 
-LearnerOptions learner_options() { return {test_identity(), 4, test_timing()}; }
-WorkerOptions worker_options(const std::string& name) {
-  WorkerOptions options;
-  options.identity = test_identity();
-  options.name = name;
-  options.timing = test_timing();
-  return options;
-}
-
 Sample sample_of(uint32_t step, uint32_t task, uint32_t slot) {
   Sample sample;
   sample.id = {step, task, slot, 0};
@@ -45,9 +36,9 @@ bool comes(const std::function<bool()>& condition) {
 
 TEST(RemoteChannel, RefusesWhoDiffersAndSaysInWhat) {
   MemoryHub hub;
-  RemoteLearner learner(hub.learner_wire(), learner_options());
+  RemoteLearner learner(hub.learner_wire(), test_learner_options());
   const auto refusal = [&](const std::function<void(ChannelIdentity&)>& change) {
-    WorkerOptions options = worker_options("other");
+    WorkerOptions options = test_worker_options("other");
     change(options.identity);
     RemoteWorker worker(hub.worker_wire(), options);
     const ConnectResult result = worker.connect(soon());
@@ -71,7 +62,7 @@ TEST(RemoteChannel, RefusesWhoDiffersAndSaysInWhat) {
 
 TEST(RemoteChannel, ATimeOutSaysThatNobodyAnswers) {
   MemoryHub hub;
-  RemoteWorker worker(hub.worker_wire(), worker_options("alone"));
+  RemoteWorker worker(hub.worker_wire(), test_worker_options("alone"));
   const ConnectResult result = worker.connect(briefly());
   EXPECT_EQ(result.kind, ConnectKind::kTimeout);
   EXPECT_NE(result.text.find("the learner's greeting, held by the learner at memory; nothing "
@@ -85,14 +76,14 @@ TEST(RemoteChannel, ATimeOutSaysThatNobodyAnswers) {
 // A learner with one task of four samples in the hands of `first`, which has sent `sent` of them.
 struct LostWorker {
   MemoryHub hub;
-  RemoteLearner learner{hub.learner_wire(), learner_options()};
+  RemoteLearner learner{hub.learner_wire(), test_learner_options()};
   std::unique_ptr<SampleReceiver> samples = learner.sample_receiver();
   std::unique_ptr<TaskSender> tasks = learner.task_sender();
   std::unique_ptr<RemoteWorker> first;
   std::unique_ptr<SampleSender> sender;
 
   explicit LostWorker(const std::set<uint32_t>& sent, double silence_s = 15) {
-    WorkerOptions options = worker_options("first");
+    WorkerOptions options = test_worker_options("first");
     options.timing.silence_s = silence_s;
     first = std::make_unique<RemoteWorker>(hub.worker_wire(), options);
     Assignment assignment;
@@ -112,7 +103,7 @@ struct LostWorker {
   }
   // (first slot, slots) of what another worker gets now.
   std::vector<std::pair<uint32_t, uint32_t>> taken_by_another(bool something = true) {
-    RemoteWorker second(hub.worker_wire(), worker_options("second"));
+    RemoteWorker second(hub.worker_wire(), test_worker_options("second"));
     const auto receiver = second.task_receiver();
     std::vector<std::pair<uint32_t, uint32_t>> taken;
     for (auto got = receiver->receive(something ? soon() : briefly());
@@ -186,14 +177,14 @@ class SuspendedWire final : public Wire {
 
 TEST(RemoteChannel, ASilentWorkerIsLostAndComesBack) {
   MemoryHub hub;
-  LearnerOptions options = learner_options();
+  LearnerOptions options = test_learner_options();
   options.timing = {0.05, 0.4};
   RemoteLearner learner(hub.learner_wire(), options);
   const auto samples = learner.sample_receiver();
   const auto tasks = learner.task_sender();
   const auto suspended = std::make_shared<std::atomic<bool>>(false);
   RemoteWorker sleeper(std::make_unique<SuspendedWire>(hub.worker_wire(), suspended),
-                       worker_options("sleeper"));
+                       test_worker_options("sleeper"));
   Assignment assignment;
   assignment.step = 1;
   assignment.slots = 2;
@@ -226,9 +217,9 @@ TEST(RemoteChannel, ASilentWorkerIsLostAndComesBack) {
 
 TEST(RemoteChannel, GarbageIsCountedAndDisturbsNobody) {
   MemoryHub hub;
-  RemoteLearner learner(hub.learner_wire(), learner_options());
+  RemoteLearner learner(hub.learner_wire(), test_learner_options());
   const auto receiver = learner.sample_receiver();
-  RemoteWorker worker(hub.worker_wire(), worker_options("worker"));
+  RemoteWorker worker(hub.worker_wire(), test_worker_options("worker"));
   const auto sender = worker.sample_sender();
   const auto stranger = hub.worker_wire();
   PhiloxStream draw({4, Purpose::kFaultInjection, 0}, 0, 0, 0);
@@ -254,7 +245,7 @@ TEST(RemoteChannel, GarbageIsCountedAndDisturbsNobody) {
 // A peer that greets as it should and then says what is none of the protocol is thrown out.
 TEST(RemoteChannel, AGreetedPeerThatSpeaksGarbageIsDropped) {
   MemoryHub hub;
-  RemoteLearner learner(hub.learner_wire(), learner_options());
+  RemoteLearner learner(hub.learner_wire(), test_learner_options());
   const auto stranger = hub.worker_wire();
   const ChannelIdentity identity = test_identity();
   const std::vector<std::vector<uint8_t>> says = [] {

@@ -45,15 +45,6 @@ RETORT_CHANNEL_CONFORMANCE(Ipc, over_zeromq(true, kNone));
 RETORT_CHANNEL_CONFORMANCE(TcpWithFaults, over_zeromq(false, kFaults));
 RETORT_CHANNEL_CONFORMANCE(IpcWithFaults, over_zeromq(true, kFaults));
 
-LearnerOptions learner_options() { return {test_identity(), 4, test_timing()}; }
-WorkerOptions worker_options() {
-  WorkerOptions options;
-  options.identity = test_identity();
-  options.name = "worker 1";
-  options.timing = test_timing();
-  return options;
-}
-
 std::string message_of(const std::function<void()>& call) {
   try {
     call();
@@ -119,27 +110,27 @@ TEST(Zeromq, KnownKeysComeAndOthersAreRefused) {
   // All addresses of this machine: what needs keys.
   auto wire = zeromq_learner_wire({"tcp://0.0.0.0:*", of_learner, {known.public_key}});
   const std::string endpoint = "tcp://127.0.0.1" + wire->name().substr(wire->name().rfind(':'));
-  RemoteLearner learner(std::move(wire), learner_options());
+  RemoteLearner learner(std::move(wire), test_learner_options());
   const auto receiver = learner.sample_receiver();
   {
     RemoteWorker stranger(zeromq_worker_wire({endpoint, unknown, of_learner.public_key}),
-                          worker_options());
+                          test_worker_options());
     const ConnectResult result = stranger.connect(Deadline::after(1));
     EXPECT_EQ(result.kind, ConnectKind::kTimeout);
     EXPECT_NE(result.text.find("the key was refused"), std::string::npos) << result.text;
   }
   {
-    RemoteWorker bare(zeromq_worker_wire({endpoint, std::nullopt, ""}), worker_options());
+    RemoteWorker bare(zeromq_worker_wire({endpoint, std::nullopt, ""}), test_worker_options());
     EXPECT_EQ(bare.connect(Deadline::after(0.5)).kind, ConnectKind::kTimeout);
   }
   {
     RemoteWorker misled(zeromq_worker_wire({endpoint, known, unknown.public_key}),
-                        worker_options());
+                        test_worker_options());
     EXPECT_EQ(misled.connect(Deadline::after(0.5)).kind, ConnectKind::kTimeout);
   }
   EXPECT_EQ(learner.counts().greeted, 0u);
   RemoteWorker worker(zeromq_worker_wire({endpoint, known, of_learner.public_key}),
-                      worker_options());
+                      test_worker_options());
   ASSERT_EQ(worker.connect(Deadline::after(10)).kind, ConnectKind::kConnected);
   Sample sample;
   sample.id = {1, 0, 0, 0};
@@ -154,8 +145,8 @@ TEST(Zeromq, TheTokenIsAskedForBehindTheKey) {
   const CurveKeys of_learner = make_curve_keys(), known = make_curve_keys();
   auto wire = zeromq_learner_wire({"tcp://127.0.0.1:*", of_learner, {known.public_key}});
   const std::string endpoint = wire->name();
-  RemoteLearner learner(std::move(wire), learner_options());
-  WorkerOptions options = worker_options();
+  RemoteLearner learner(std::move(wire), test_learner_options());
+  WorkerOptions options = test_worker_options();
   options.identity.run_token = "another";
   RemoteWorker worker(zeromq_worker_wire({endpoint, known, of_learner.public_key}), options);
   const ConnectResult result = worker.connect(Deadline::after(10));
@@ -167,9 +158,9 @@ TEST(Zeromq, TheTokenIsAskedForBehindTheKey) {
 TEST(Zeromq, StrangersOnThePortDisturbNobody) {
   auto wire = zeromq_learner_wire({"tcp://127.0.0.1:*", std::nullopt, {}});
   const std::string endpoint = wire->name();
-  RemoteLearner learner(std::move(wire), learner_options());
+  RemoteLearner learner(std::move(wire), test_learner_options());
   const auto receiver = learner.sample_receiver();
-  RemoteWorker worker(zeromq_worker_wire({endpoint, std::nullopt, ""}), worker_options());
+  RemoteWorker worker(zeromq_worker_wire({endpoint, std::nullopt, ""}), test_worker_options());
   const auto sender = worker.sample_sender();
   sockaddr_in address{};
   address.sin_family = AF_INET;

@@ -48,21 +48,12 @@ bool same(const VersionBytes& a, const VersionBytes& b) {
              [](auto x, auto y) { return std::equal(x.begin(), x.end(), y.begin(), y.end()); });
 }
 
-LearnerOptions learner_options() { return {test_identity(), 4, test_timing()}; }
-WorkerOptions worker_options() {
-  WorkerOptions options;
-  options.identity = test_identity();
-  options.name = "worker";
-  options.timing = test_timing();
-  return options;
-}
-
 const std::vector<int64_t> kSizes = {5, 0, 3000000, 1, 2500000, 0};  // several chunks, empty ones
 
 TEST(VersionStream, ArrivesWholeAndTheLastIsKept) {
   MemoryHub hub;
-  RemoteLearner learner(hub.learner_wire(), learner_options());
-  RemoteWorker worker(hub.worker_wire(), worker_options());
+  RemoteLearner learner(hub.learner_wire(), test_learner_options());
+  RemoteWorker worker(hub.worker_wire(), test_worker_options());
   const VersionBytes first = version_of(1, kSizes), second = version_of(2, kSizes);
   learner.publish(first);
   const VersionReceived one = worker.version(1, soon());
@@ -85,8 +76,8 @@ TEST(VersionStream, ArrivesWholeAndTheLastIsKept) {
 
 TEST(VersionStream, OnlyTheNewestTwoAreKept) {
   MemoryHub hub;
-  RemoteLearner learner(hub.learner_wire(), learner_options());
-  RemoteWorker worker(hub.worker_wire(), worker_options());
+  RemoteLearner learner(hub.learner_wire(), test_learner_options());
+  RemoteWorker worker(hub.worker_wire(), test_worker_options());
   for (uint32_t number = 1; number <= 3; ++number) learner.publish(version_of(number, {7}));
   EXPECT_EQ(worker.version(2, soon()).kind, ReceiveKind::kReceived);
   EXPECT_EQ(worker.version(3, soon()).kind, ReceiveKind::kReceived);
@@ -98,8 +89,8 @@ TEST(VersionStream, OnlyTheNewestTwoAreKept) {
 
 TEST(VersionStream, AWaitCanBeGivenUp) {
   MemoryHub hub;
-  const RemoteLearner learner(hub.learner_wire(), learner_options());
-  RemoteWorker worker(hub.worker_wire(), worker_options());
+  const RemoteLearner learner(hub.learner_wire(), test_learner_options());
+  RemoteWorker worker(hub.worker_wire(), test_worker_options());
   int asked = 0;
   const VersionReceived none =
       worker.version(1, Deadline::after(60), [&asked] { return ++asked == 2; });
@@ -112,8 +103,8 @@ TEST(VersionStream, AWaitCanBeGivenUp) {
 TEST(VersionStream, WhatALearnerThatIsGoneAssignedIsWaitedForByNobody) {
   for (const bool asked_before : {true, false}) {
     MemoryHub hub;
-    auto learner = std::make_unique<RemoteLearner>(hub.learner_wire(), learner_options());
-    RemoteWorker worker(hub.worker_wire(), worker_options());
+    auto learner = std::make_unique<RemoteLearner>(hub.learner_wire(), test_learner_options());
+    RemoteWorker worker(hub.worker_wire(), test_worker_options());
     const auto tasks = worker.task_receiver();
     Assignment assignment{3, 0, 0, 1, 2, {}};
     ASSERT_EQ(learner->task_sender()->send(assignment, soon()), SendResult::kSent);
@@ -122,7 +113,7 @@ TEST(VersionStream, WhatALearnerThatIsGoneAssignedIsWaitedForByNobody) {
     std::thread asks;
     if (asked_before) asks = std::thread([&] { received = worker.version(2, soon()); });
     learner.reset();
-    learner = std::make_unique<RemoteLearner>(hub.learner_wire(), learner_options());
+    learner = std::make_unique<RemoteLearner>(hub.learner_wire(), test_learner_options());
     learner->publish(version_of(0, {7}));
     while (learner->counts().greeted == 0) std::this_thread::yield();
     if (asked_before)
@@ -142,8 +133,8 @@ TEST(VersionStream, WhatALearnerThatIsGoneAssignedIsWaitedForByNobody) {
 
 TEST(VersionStream, ATooLargeOneIsRefusedBeforeMemoryIsTaken) {
   MemoryHub hub;
-  RemoteLearner learner(hub.learner_wire(), learner_options());
-  WorkerOptions options = worker_options();
+  RemoteLearner learner(hub.learner_wire(), test_learner_options());
+  WorkerOptions options = test_worker_options();
   options.max_version_bytes = 399;
   RemoteWorker worker(hub.worker_wire(), options);
   learner.publish(version_of(1, {100}));
@@ -155,7 +146,7 @@ TEST(VersionStream, ATooLargeOneIsRefusedBeforeMemoryIsTaken) {
 
 TEST(VersionStream, APublisherWithAnotherDigestIsFoundOut) {
   MemoryHub hub;
-  RemoteLearner learner(hub.learner_wire(), learner_options());
+  RemoteLearner learner(hub.learner_wire(), test_learner_options());
   VersionBytes wrong = version_of(1, {100});
   wrong.version.digest[3] ^= 1;
   EXPECT_THROW(learner.publish(wrong), InternalError);
@@ -167,8 +158,8 @@ TEST(VersionStream, APublisherWithAnotherDigestIsFoundOut) {
 TEST(VersionStream, SurvivesFaultsAndBrokenConnections) {
   MemoryHub hub;
   const FaultRates faults = {0.05, 0.05, 0.05, 0.05, 0.05};
-  RemoteLearner learner(faulty_wire(hub.learner_wire(), faults, 9, 0), learner_options());
-  RemoteWorker worker(faulty_wire(hub.worker_wire(), faults, 9, 1), worker_options());
+  RemoteLearner learner(faulty_wire(hub.learner_wire(), faults, 9, 0), test_learner_options());
+  RemoteWorker worker(faulty_wire(hub.worker_wire(), faults, 9, 1), test_worker_options());
   for (uint32_t number = 1; number <= 3; ++number) {
     const VersionBytes version = version_of(number, kSizes);
     learner.publish(version);
@@ -188,13 +179,13 @@ TEST(VersionStream, SurvivesFaultsAndBrokenConnections) {
 // A learner that was started anew publishes the same Version: a worker that has it keeps it.
 TEST(VersionStream, ANewLearnersSameVersionIsNotSentAgain) {
   MemoryHub hub;
-  auto learner = std::make_unique<RemoteLearner>(hub.learner_wire(), learner_options());
-  RemoteWorker worker(hub.worker_wire(), worker_options());
+  auto learner = std::make_unique<RemoteLearner>(hub.learner_wire(), test_learner_options());
+  RemoteWorker worker(hub.worker_wire(), test_worker_options());
   learner->publish(version_of(4, {1000}));
   const VersionReceived before = worker.version(4, soon());
   ASSERT_EQ(before.kind, ReceiveKind::kReceived);
   learner.reset();
-  learner = std::make_unique<RemoteLearner>(hub.learner_wire(), learner_options());
+  learner = std::make_unique<RemoteLearner>(hub.learner_wire(), test_learner_options());
   learner->publish(version_of(4, {1000}));
   const Deadline deadline = soon();
   while (worker.counts().greeted < 2 && !deadline.passed()) std::this_thread::yield();
@@ -202,7 +193,7 @@ TEST(VersionStream, ANewLearnersSameVersionIsNotSentAgain) {
   ASSERT_EQ(after.kind, ReceiveKind::kReceived);
   EXPECT_EQ(after.version, before.version);
   learner.reset();
-  learner = std::make_unique<RemoteLearner>(hub.learner_wire(), learner_options());
+  learner = std::make_unique<RemoteLearner>(hub.learner_wire(), test_learner_options());
   learner->publish(version_of(4, {1001}));  // the same number of another run
   while (worker.counts().greeted < 3 && !deadline.passed()) std::this_thread::yield();
   const VersionReceived other = worker.version(4, soon());
